@@ -1,0 +1,158 @@
+"""The brokers, started once a run when the first test asks, and what is said of those that were not had.
+
+`STREAM_CLASSIFIER_TEST_KAFKA` (bootstrap servers) and `STREAM_CLASSIFIER_TEST_REDIS` (a URL) point the
+tests at brokers that run elsewhere. `STREAM_CLASSIFIER_TEST_REQUIRE=kafka,redis` makes a missing one a
+failure instead of a skip.
+"""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import ExitStack
+from typing import Protocol, TypeVar
+
+import pytest
+
+from tests.brokers import Unavailable
+from tests.brokers.client import admin_of, create_topic
+from tests.brokers.installation import Installation, find_kafka
+from tests.brokers.kafka import Kafka, RealKafka, RunningKafka
+from tests.brokers.redis import RealRedis, Redis, RunningRedis, find_redis
+
+MARK_BY_FIXTURE = {
+    "kafka": "real_kafka",
+    "kafka_installation": "real_kafka",
+    "redis": "real_redis",
+    "redis_server": "real_redis",
+}
+NOT_RUN = pytest.StashKey[set[str]]()
+
+_Found = TypeVar("_Found")
+
+
+class MakeTopic(Protocol):
+    """Creates a topic that only this test knows, and returns its name."""
+
+    def __call__(self, partitions: int = 1, config: dict[str, str] | None = None) -> Awaitable[str]: ...
+
+
+class StartKafka(Protocol):
+    """Starts a cluster of the test's own; it ends with the test."""
+
+    def __call__(self, node_count: int = 1) -> RealKafka: ...
+
+
+class StartRedis(Protocol):
+    """Starts a Redis of the test's own; it ends with the test."""
+
+    def __call__(self) -> RealRedis: ...
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[NOT_RUN] = set()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks a test by the fixtures that it asks for, so that `-m "not real_kafka"` is never wrong."""
+    for item in items:
+        for fixture in MARK_BY_FIXTURE.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(MARK_BY_FIXTURE[fixture])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and set(MARK_BY_FIXTURE.values()) & {mark.name for mark in item.iter_markers()}:
+        item.config.stash[NOT_RUN].add(item.nodeid)
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Says, as the last line of all, what could not be tested for want of a broker."""
+    if not_run := config.stash.get(NOT_RUN, set()):
+        config.get_terminal_writer().line(f"{len(not_run)} real-broker tests NOT RUN")
+
+
+@pytest.fixture(scope="session")
+def kafka_installation() -> Installation:
+    """A Kafka that can be started here."""
+    return _had("kafka", find_kafka)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> str:
+    """The path of a redis-server that can be started here."""
+    return _had("redis", find_redis)
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """One Apache Kafka for the whole run. Tests share it: topics and groups are to be their own."""
+    elsewhere = os.environ.get("STREAM_CLASSIFIER_TEST_KAFKA")
+    if elsewhere:
+        yield RunningKafka(bootstrap_servers=elsewhere)
+        return
+    installation: Installation = request.getfixturevalue("kafka_installation")
+    with RealKafka(tmp_path_factory.mktemp("kafka"), installation) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def redis(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """One Redis for the whole run. Tests share it: keys are to be their own, and nothing flushes it."""
+    elsewhere = os.environ.get("STREAM_CLASSIFIER_TEST_REDIS")
+    if elsewhere:
+        yield RunningRedis(url=elsewhere)
+        return
+    server: str = request.getfixturevalue("redis_server")
+    with RealRedis(tmp_path_factory.mktemp("redis"), server) as started:
+        yield started
+
+
+@pytest.fixture
+def start_kafka(
+    kafka_installation: Installation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartKafka]:
+    """Clusters to kill and freeze. An async test starts one in a thread: `to_thread(start_kafka, 3)`."""
+    with ExitStack() as started:
+
+        def start(node_count: int = 1) -> RealKafka:
+            directory = tmp_path_factory.mktemp("kafka")
+            return started.enter_context(RealKafka(directory, kafka_installation, node_count))
+
+        yield start
+
+
+@pytest.fixture
+def start_redis(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRedis]:
+    """Redis servers to kill and freeze."""
+    with ExitStack() as started:
+        yield lambda: started.enter_context(RealRedis(tmp_path_factory.mktemp("redis"), redis_server))
+
+
+@pytest.fixture
+async def make_topic(kafka: Kafka) -> AsyncIterator[MakeTopic]:
+    """Topics on the shared Kafka. On one that runs elsewhere they are deleted after the test."""
+    made: list[str] = []
+
+    async def make(partitions: int = 1, config: dict[str, str] | None = None) -> str:
+        made.append(f"test-{uuid.uuid4().hex[:12]}")
+        await create_topic(kafka.bootstrap_servers, made[-1], partitions, config)
+        return made[-1]
+
+    yield make
+    if made and isinstance(kafka, RunningKafka):
+        async with admin_of(kafka.bootstrap_servers) as admin:
+            await admin.delete_topics(made)
+
+
+def _had(broker: str, find: Callable[[], _Found]) -> _Found:
+    """What `find` finds; where it finds nothing, a skip, or a failure where that broker is required."""
+    try:
+        return find()
+    except Unavailable as exc:
+        if broker in os.environ.get("STREAM_CLASSIFIER_TEST_REQUIRE", "").split(","):
+            pytest.fail(f"{exc} (and STREAM_CLASSIFIER_TEST_REQUIRE asks for it)")
+        pytest.skip(str(exc))
