@@ -1,0 +1,103 @@
+"""Everything that is counted, declared once: name, kind, meaning, dimensions.
+
+Label values come from bounded sets only: lanes, outcomes, reasons, configured models, partitions owned.
+"""
+
+from stream_classifier.core.tally import Kind, Measure
+
+LATENCY_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+CALL_BUCKETS_S = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
+BATCH_BUCKETS = (1, 2, 5, 10, 20, 32, 64, 90)
+
+RECORDS = Measure("records_total", Kind.COUNTER, "Records read from the input topic.")
+PASSED_OVER = Measure(
+    "records_passed_over_total", Kind.COUNTER, "Records passed over by a named rule.", ("rule",)
+)
+DEAD_LETTERS = Measure(
+    "dead_letters_total", Kind.COUNTER, "Records sent to the dead-letter topic.", ("reason",)
+)
+TICKETS = Measure("tickets_total", Kind.COUNTER, "Tickets read, by the lane that triage chose.", ("lane",))
+EVENTS = Measure(
+    "events_total",
+    Kind.COUNTER,
+    "Labelled events handed to the producer, by lane, status and what decided (or the reason for review).",
+    ("lane", "status", "decided_by"),
+)
+ACKNOWLEDGED = Measure(
+    "acknowledged_total", Kind.COUNTER, "Output records that the broker has acknowledged.", ("topic",)
+)
+OVERTOOK = Measure("overtook_total", Kind.COUNTER, "Events published out of key order, marked `overtook`.")
+LATENCY = Measure(
+    "latency_seconds",
+    Kind.HISTOGRAM,
+    "From the record's timestamp to the hand-over to the producer.",
+    ("lane",),
+    LATENCY_BUCKETS_S,
+)
+BATCHES = Measure("batches_total", Kind.COUNTER, "Bulk batches, by what closed them.", ("closed_by",))
+BATCH_TICKETS = Measure("batch_tickets", Kind.HISTOGRAM, "Texts in a bulk call.", ("lane",), BATCH_BUCKETS)
+CALLS = Measure(
+    "calls_total",
+    Kind.COUNTER,
+    "Calls to the provider, by lane, model and what came of them.",
+    ("lane", "model", "outcome"),
+)
+CALL_SECONDS = Measure(
+    "call_seconds", Kind.HISTOGRAM, "Time of a call to the provider.", ("lane", "model"), CALL_BUCKETS_S
+)
+REMEDIES = Measure(
+    "remedies_total", Kind.COUNTER, "What was done about a call that fell short.", ("signal", "remedy")
+)
+TOKENS = Measure(
+    "tokens_total",
+    Kind.COUNTER,
+    "Tokens as the provider counted them; kind is in, cached_in (a part of in) or out.",
+    ("model", "kind"),
+)
+OVERHEAD_TOKENS = Measure(
+    "overhead_tokens_total",
+    Kind.COUNTER,
+    "Tokens that no event carries: probes, and attempts whose answer nobody waited for any more.",
+    ("model", "kind"),
+)
+COST = Measure(
+    "cost_usd_total", Kind.COUNTER, "Cost of the tokens, where the model's price is known.", ("model",)
+)
+SINGLE_COST = Measure(
+    "one_call_a_ticket_cost_usd_total",
+    Kind.COUNTER,
+    "What the same tickets would have cost with one call each, from the same counts.",
+)
+CACHE = Measure(
+    "cache_lookups_total", Kind.COUNTER, "Look-ups of a ticket's text, by result.", ("backend", "result")
+)
+CACHE_FAULTS = Measure(
+    "cache_faults_total",
+    Kind.COUNTER,
+    "Times the cache backend failed and the memory front went on.",
+    ("backend",),
+)
+OFFSETS_COMMITTED = Measure("commits_total", Kind.COUNTER, "Offset commits, by outcome.", ("outcome",))
+REBALANCES = Measure("rebalances_total", Kind.COUNTER, "Assignments and revocations seen.", ("kind",))
+PAUSES = Measure("pauses_total", Kind.COUNTER, "Times work was paused, by reason.", ("reason",))
+
+IN_FLIGHT = Measure("in_flight_tickets", Kind.GAUGE, "Records read and not yet done.")
+IN_FLIGHT_BYTES = Measure("in_flight_bytes", Kind.GAUGE, "Bytes of the records read and not yet done.")
+WAITING = Measure("waiting_texts", Kind.GAUGE, "Texts that wait for a call, by lane.", ("lane",))
+CALLS_UNDER_WAY = Measure(
+    "calls_under_way", Kind.GAUGE, "Calls to the provider under way, by lane.", ("lane",)
+)
+BREAKER_OPEN = Measure(
+    "breaker_open", Kind.GAUGE, "1 while a model's breaker is open, with the reason.", ("model", "reason")
+)
+PARTITIONS_OWNED = Measure("partitions_owned", Kind.GAUGE, "Input partitions this process owns.")
+PARTITIONS_PAUSED = Measure(
+    "partitions_paused", Kind.GAUGE, "Input partitions paused, by reason.", ("reason",)
+)
+POSITION = Measure("committed_offset", Kind.GAUGE, "Committed offset by partition.", ("partition",))
+LAG = Measure(
+    "lag_records", Kind.GAUGE, "Records between the commit and the end of a partition.", ("partition",)
+)
+OLDEST = Measure(
+    "oldest_unfinished_seconds", Kind.GAUGE, "Age of the oldest record read and not yet done.", ("partition",)
+)
