@@ -1,0 +1,166 @@
+"""A ticket's text: as the model sees it, and as it is compared.
+
+What the model sees holds no character that a person would not: no control, zero-width, bidirectional or
+other invisible formatting characters, which can hide orders or split words. Long text is cut in the
+middle: the beginning says what it is about, the end often holds the error.
+
+Two texts that are the same after `normalise` get the same labels for the price of one. So it may only
+fold what never changes the meaning; a fold too few costs a call, a fold too many gives a wrong label:
+
+- white space, line ends, case, invisible characters, Unicode's composed and decomposed forms
+- typographic apostrophes and quotes, which word processors put in by themselves
+- punctuation at the very end, but a question stays one: "invoice paid?" is not "invoice paid". A
+  semicolon stays, since it is the Greek question mark
+
+Case is folded by `lower`, not `casefold`, which would merge the German "Maße" (measures) with "Masse"
+(mass). Compatibility forms stay apart ("x²" is not "x2"). Numbers, negations, apostrophes and signs
+within the text are never touched.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+
+from stream_classifier.core.formats.html_body import text_of_html
+from stream_classifier.core.strip import strip
+from stream_classifier.core.ticket import Ticket
+
+NORMALISER = "n1"
+"""Changes whenever `normalise` gives anything else for any text: it is part of digests and cache keys."""
+
+MAX_CONTEXT_CHARS = 200
+"""Of one context field: such a field is a word or a line, and it may not crowd out the text."""
+
+HEAD_SHARE = 2 / 3
+"""Of a long text, how much of what is kept is its beginning."""
+
+WORD_CHARS = 40
+"""How far a cut moves to fall between words: half a number would be another number."""
+
+# Sets of characters, as they stand within a regular expression's brackets.
+_OTHER_LINE_ENDS = "\r\v\f\x85\u2028\u2029"
+_CONTROLS = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"  # they part words, so each becomes a blank
+# Format characters and all else that Unicode calls ignorable, among them variation selectors and tags,
+# in which whole sentences can be hidden; and halves of surrogate pairs. Not the few Arabic, Syriac and
+# Kaithi format characters that are visible signs.
+_INVISIBLES = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U00013430-\U0001345f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff\ud800-\udfff"
+)
+_LINE_END = re.compile(f"\r\n|[{_OTHER_LINE_ENDS}]")
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+_INVISIBLE = re.compile(f"[{_INVISIBLES}]")
+_UNCLEAN = re.compile(f"[{_OTHER_LINE_ENDS}{_CONTROLS}{_INVISIBLES}]")
+_ASCII_UNCLEAN = bytes({*range(32), 127} - set(b"\t\n"))
+
+_APOSTROPHES = "\u2018\u2019\u02bc\uff07\u00b4"
+_QUOTES = "\u201c\u201d\u201e\u201f"
+# Lower case, and every control character a blank.
+_ASCII_FOLD = bytes(ord(chr(code).lower()) if 32 < code < 127 else 32 for code in range(256))
+
+_QUESTION = "?\uff1f\u061f\u2047\u2048\u2049"  # plain, fullwidth, Arabic, and the doubled ones
+_TRAILING = (
+    " .,:!\u2026"  # with the ellipsis
+    "\u3002\uff0e\uff0c\u3001\uff1a\uff01"  # CJK: full stops, commas, colon, exclamation
+    "\u060c\u06d4\u0964\u0965"  # Arabic comma, Urdu full stop, dandas
+) + _QUESTION
+
+_MARK_CHARS = 50  # the mark of a cut, with the number of a million characters in it
+
+
+def model_text(ticket: Ticket, max_chars: int, left_out: Collection[str] = ()) -> tuple[str, bool]:
+    """What the model sees, and whether it was cut to `max_chars`; `left_out` of `quotes`, `signatures`.
+
+    The subject in one line, a blank line, the body; then a blank line and a line for each context field.
+    Where there is neither subject nor body it is empty: context alone is nothing to judge.
+    """
+    subject = _one_line(ticket.subject)
+    body = text_of_html(ticket.body) if ticket.body_format == "html" else ticket.body
+    body = strip(clean(body).strip(), left_out)
+    text = f"{subject}\n\n{body}" if subject and body else subject or body
+    if not text:
+        return "", False
+    context = "\n".join(f"{name}: {_one_line(value)[:MAX_CONTEXT_CHARS]}" for name, value in ticket.context)
+    room = max_chars - len(context) - 2 if context else max_chars
+    shown, truncated = cut(text, max(room, max_chars // 2))
+    return (f"{shown}\n\n{context}"[:max_chars] if context else shown), truncated
+
+
+def clean(text: str) -> str:
+    """Without invisible characters, every kind of line end a line feed, other controls blanks."""
+    if text.isascii():
+        source = text.encode()
+        unclean = len(source.translate(None, _ASCII_UNCLEAN)) < len(source)  # a tenth of a search's price
+    else:
+        unclean = _UNCLEAN.search(text) is not None
+    if not unclean:
+        return text
+    return _CONTROL.sub(" ", _INVISIBLE.sub("", _LINE_END.sub("\n", text)))
+
+
+def cut(text: str, max_chars: int) -> tuple[str, bool]:
+    """Head and tail of a text longer than `max_chars`, with a mark between that says how much is gone."""
+    if len(text) <= max_chars:
+        return text, False
+    room = max(max_chars - _MARK_CHARS, 0)
+    head_chars = int(room * HEAD_SHARE)
+    head = _to_word_end(text[:head_chars])
+    tail = _to_word_end(text[len(text) - (room - head_chars) :][::-1])[::-1]
+    gone = len(text) - len(head) - len(tail)
+    return f"{head}\n[... {gone} characters left out ...]\n{tail}"[:max_chars], True
+
+
+def fold(text: str) -> str:
+    """One form for all writings of the same words: lower case, single blanks, plain apostrophes."""
+    if not text.isascii():
+        composed = unicodedata.normalize("NFC", clean(text).lower())
+        folded = " ".join(_plain_quotes(composed).split())
+        if not folded.isascii():
+            return folded
+        text = folded
+    folded_bytes = text.encode().translate(_ASCII_FOLD)
+    while b"  " in folded_bytes:
+        folded_bytes = folded_bytes.replace(b"  ", b" ")
+    return folded_bytes.strip().decode()
+
+
+def normalise(text: str) -> str:
+    """The form that decides whether two texts are the same."""
+    folded = fold(text)
+    kept = folded.rstrip(_TRAILING)
+    if not kept:  # "..." and "?!" say something, if not much
+        return folded
+    asked = any(mark in _QUESTION for mark in folded[len(kept) :])
+    return f"{kept}?" if asked else kept
+
+
+def text_digest(normalised: str, redact: Sequence[str] = ()) -> str:
+    """Names a text without holding it (contract: the event's `text_digest`): `n1:` and 64 hex digits, or
+    `n1r4f2a:` and 64 where the redaction with that short digest was applied before."""
+    digest = hashlib.sha256(normalised.encode()).hexdigest()
+    if not redact:
+        return f"{NORMALISER}:{digest}"
+    applied = hashlib.sha256("\n".join(sorted(set(redact))).encode()).hexdigest()
+    return f"{NORMALISER}r{applied[:4]}:{digest}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(clean(text).split())
+
+
+def _plain_quotes(text: str) -> str:
+    for mark in _APOSTROPHES:
+        text = text.replace(mark, "'")
+    for mark in _QUOTES:
+        text = text.replace(mark, '"')
+    return text
+
+
+def _to_word_end(text: str) -> str:
+    """Without a last word that may be half a word, unless it is too long to be one."""
+    for chars in range(1, min(WORD_CHARS, len(text)) + 1):
+        if text[-chars].isspace():
+            return text[:-chars]
+    return text

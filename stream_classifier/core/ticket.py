@@ -1,0 +1,176 @@
+"""A ticket, and how one is read from a record.
+
+- A record holds one ticket, or a JSON array of them; an array with one element that is none is no
+  ticket as a whole, since the record has only one key, one offset and one dead letter.
+- Under `auto` an envelope (CloudEvents) is taken off where there is one, and the format is recognised
+  object by object. `json` reads the object as it stands; `cloudevents` insists on the envelope.
+- An own field path replaces all names that its field is otherwise looked for under.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stream_classifier.core.formats import AVAILABLE_FORMATS, ENVELOPES, FORMATS, fields, recognise
+from stream_classifier.core.formats.canonical import NAMES
+from stream_classifier.core.formats.cloudevents import is_binary
+from stream_classifier.core.formats.decode import decode
+from stream_classifier.core.formats.fault import DeadLetterReason, NotATicket
+from stream_classifier.core.formats.format import Format, Raw
+from stream_classifier.core.formats.paths import FieldPath
+
+__all__ = ["AVAILABLE_FORMATS", "TICKET_FIELDS", "DeadLetterReason", "NotATicket", "Ticket", "TicketReader"]
+
+TICKET_FIELDS = tuple(NAMES)
+"""The fields that `ticket.fields` may give an own path."""
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Ticket:
+    """One ticket, as the helpdesk has it. Never changed after reading; it is not frozen because that
+    costs 0.9 µs for each record of a stream of 15,000 a second."""
+
+    ticket_id: str
+    subject: str
+    body: str
+    body_format: str  # "text" or "html"
+    priority: str | None
+    tags: tuple[str, ...]
+    tenant: str | None
+    language: str | None
+    channel: str | None
+    created_at: str | None
+    revision: str | None  # `revision`, or else `updated_at`
+    context: tuple[tuple[str, str], ...] = ()  # (path, value) of `ticket.context_fields`
+
+
+class TicketReader:
+    """Reads records into tickets, as the settings under `ticket` say."""
+
+    def __init__(
+        self,
+        *,
+        format: str = "auto",  # noqa: A002 - the setting's name
+        max_bytes: int = 1 << 20,
+        context_fields: Sequence[str] = (),
+        fields: Mapping[str, str] | None = None,
+    ) -> None:
+        """`fields` maps names from `TICKET_FIELDS` to paths, as `body: payload.text`.
+
+        Raises:
+            ValueError: an unknown format or field, or what is not a path.
+        """
+        if format not in AVAILABLE_FORMATS:
+            raise ValueError(f"ticket.format must be one of {', '.join(AVAILABLE_FORMATS)}")
+        own = fields or {}
+        if unknown := own.keys() - NAMES.keys():
+            raise ValueError(
+                f"ticket.fields knows {', '.join(TICKET_FIELDS)}; not {', '.join(sorted(unknown))}"
+            )
+        self._format = next((row for row in FORMATS if row.name == format), None)  # None: recognise it
+        self._envelope_required = format in {row.name for row in ENVELOPES}
+        self._max_bytes = max_bytes
+        self._context = tuple(FieldPath.parse(name) for name in context_fields)
+        self._own = {field: FieldPath.parse(path) for field, path in own.items()}
+
+    def read(self, value: bytes, headers: Headers = ()) -> tuple[Ticket, ...]:
+        """The tickets of one record, never none.
+
+        Raises:
+            NotATicket: for whatever bytes cannot be read; nothing else is raised for any bytes.
+        """
+        if len(value) > self._max_bytes:
+            raise NotATicket(
+                DeadLetterReason.TOO_LARGE,
+                f"The value has {len(value)} bytes and ticket.max_bytes allows {self._max_bytes}: shorten the"
+                " ticket at its source, or raise ticket.max_bytes.",
+            )
+        raw = decode(value)
+        if isinstance(raw, list):
+            return _each(raw, lambda item: self._ticket(self._unwrapped(item, headers)))
+        content = self._unwrapped(raw, headers)
+        if isinstance(content, list):
+            return _each(content, self._ticket)
+        return (self._ticket(content),)
+
+    def _unwrapped(self, raw: Any, headers: Headers) -> Any:
+        if self._format is not None or not isinstance(raw, dict):
+            return raw
+        content_type = _content_type(headers) if headers else ""
+        for envelope in ENVELOPES:
+            if envelope.wraps(raw, content_type):
+                return envelope.content(raw)
+        if self._envelope_required and not is_binary(headers):
+            raise _not_a_ticket(
+                "The record is not a CloudEvent, neither by its headers nor by its fields: send it as one, or"
+                " set ticket.format to auto."
+            )
+        return raw
+
+    def _ticket(self, raw: Any) -> Ticket:
+        if not isinstance(raw, dict):
+            raise _not_a_ticket("A ticket must be a JSON object with an id: send one, or an array of them.")
+        row = self._format or recognise(raw)
+        parts = row.canonical(raw)
+        if self._own:
+            parts = self._with_own_fields(parts, raw)
+        return Ticket(
+            ticket_id=fields.ticket_id(parts, self._id_places(row)),
+            subject=fields.text(parts, "subject") or "",
+            body=fields.text(parts, "body") or "",
+            body_format=fields.body_format(parts),
+            priority=fields.text(parts, "priority"),
+            tags=fields.tags(parts),
+            tenant=fields.text(parts, "tenant"),
+            language=fields.hint(parts, "language"),
+            channel=fields.hint(parts, "channel"),
+            created_at=fields.hint(parts, "created_at"),
+            revision=fields.text(parts, "revision"),
+            context=self._context_of(raw, parts) if self._context else (),
+        )
+
+    def _with_own_fields(self, parts: Raw, raw: Raw) -> Raw:
+        replaced = {name for field in self._own for name in NAMES[field]}
+        kept = {name: value for name, value in parts.items() if name not in replaced}
+        return kept | {field: path.of(raw) for field, path in self._own.items()}
+
+    def _id_places(self, row: Format) -> tuple[str, ...]:
+        own = self._own.get("ticket_id")
+        return (own.name,) if own else row.id_places
+
+    def _context_of(self, raw: Raw, parts: Raw) -> tuple[tuple[str, str], ...]:
+        """The context fields that hold something, by the record's own names, else by the canonical."""
+        found = ((path.name, _first_given(path.of(raw), path.of(parts))) for path in self._context)
+        return tuple((name, fields.context(value, name)) for name, value in found if value not in (None, ""))
+
+
+def _each(items: list[Any], read: Callable[[Any], Ticket]) -> tuple[Ticket, ...]:
+    if not items:
+        raise _not_a_ticket("The array is empty: send at least one ticket in it, or no record.")
+    return tuple(_element(place, item, read) for place, item in enumerate(items))
+
+
+def _element(place: int, item: Any, read: Callable[[Any], Ticket]) -> Ticket:
+    try:
+        return read(item)
+    except NotATicket as fault:
+        sentence = f"Element {place} of the array (counted from 0): {fault.sentence}"
+        raise NotATicket(fault.reason, sentence) from fault
+
+
+def _content_type(headers: Headers) -> str:
+    """The record's media type in lower case and without parameters; empty where no header gives it."""
+    for name, value in headers:
+        if name.lower() == "content-type" and value is not None:
+            return value.decode("ascii", "replace").partition(";")[0].strip().lower()
+    return ""
+
+
+def _first_given(value: Any, otherwise: Any) -> Any:
+    return otherwise if value is None else value
+
+
+def _not_a_ticket(sentence: str) -> NotATicket:
+    return NotATicket(DeadLetterReason.NOT_A_TICKET, sentence)

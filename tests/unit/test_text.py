@@ -1,0 +1,173 @@
+"""What the model sees, and which texts count as the same."""
+
+import json
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_classifier.core.text import clean, cut, fold, model_text, normalise, text_digest
+from stream_classifier.core.ticket import Ticket
+
+
+def ticket(
+    subject: str = "", body: str = "", body_format: str = "text", context: tuple[tuple[str, str], ...] = ()
+) -> Ticket:
+    return Ticket(
+        ticket_id="1",
+        subject=subject,
+        body=body,
+        body_format=body_format,
+        priority=None,
+        tags=(),
+        tenant=None,
+        language=None,
+        channel=None,
+        created_at=None,
+        revision=None,
+        context=context,
+    )
+
+
+# ---------------------------------------------------------------- what the model sees
+
+
+@pytest.mark.parametrize(
+    ("one", "text"),
+    [
+        (ticket("Login", "It fails.\r\nSince noon. "), "Login\n\nIt fails.\nSince noon."),
+        (ticket(" two\nlines ", "body"), "two lines\n\nbody"),
+        (ticket("Login"), "Login"),
+        (ticket("", "body"), "body"),
+        (ticket("Login", "<p>a</p><p>b</p>", "html"), "Login\n\na\n\nb"),
+        (ticket("Login", "<p>a</p>"), "Login\n\n<p>a</p>"),
+        (ticket("a", "b", context=(("plan", "very\ngold"), ("n", "5"))), "a\n\nb\n\nplan: very gold\nn: 5"),
+    ],
+)
+def test_subject_body_and_context_stand_apart(one: Ticket, text: str) -> None:
+    assert model_text(one, 8000) == (text, False)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        ticket(),
+        ticket(" \n", "\t\u200b"),
+        ticket("", "<p>&nbsp;</p><style>x</style>", "html"),
+        ticket(context=(("plan", "gold"),)),
+    ],
+)
+def test_without_subject_and_body_there_is_no_text(one: Ticket) -> None:
+    assert model_text(one, 8000) == ("", False)
+
+
+VISIBLE_SIGNS = "\t\n\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+
+
+def test_every_control_and_format_character_goes_but_for_visible_signs() -> None:
+    hidden = (c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c) in {"Cc", "Cf", "Cs"})
+    assert "".join(c for c in hidden if clean(c) == c) == VISIBLE_SIGNS
+
+
+HIDDEN = ["\u200b", "\u202e", "\ufeff", "\u00ad", "\U000e0041", "\ufe0f", "\u3164", "\ud800"]
+
+
+@pytest.mark.parametrize("hidden", HIDDEN, ids=ascii)
+def test_an_invisible_character_does_not_part_a_word(hidden: str) -> None:
+    assert clean(f"pass{hidden}word") == "password"
+
+
+def test_a_control_character_does_not_join_two_numbers() -> None:
+    assert clean("404\x1f500") == "404 500"
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\n", "\v", "\f", "\x85", "\u2028", "\u2029"])
+def test_every_line_end_is_one_line_feed(end: str) -> None:
+    assert clean(f"a{end}b") == "a\nb"
+
+
+def test_a_long_text_keeps_head_and_tail_with_a_mark_between() -> None:
+    words = [f"word{n}" for n in range(1000)]
+    text, truncated = cut(" ".join(words), 500)
+    head, mark, tail = text.split("\n")
+    assert truncated
+    assert len(text) <= 500
+    assert head.split() == words[: len(head.split())]
+    assert tail.split() == words[-len(tail.split()) :]
+    assert mark == f"[... {len(' '.join(words)) - len(head) - len(tail)} characters left out ...]"
+
+
+def test_context_is_kept_when_the_text_is_cut() -> None:
+    text, truncated = model_text(ticket("a", "word " * 1000, context=(("plan", "gold"),)), 400)
+    assert truncated
+    assert text.endswith("\n\nplan: gold")
+    assert len(text) <= 400
+
+
+@given(st.text(), st.text(), st.lists(st.tuples(st.text(), st.text()), max_size=3), st.integers(1, 300))
+def test_the_text_is_never_longer_than_its_limit(
+    subject: str, body: str, context: list[tuple[str, str]], max_chars: int
+) -> None:
+    text, _ = model_text(ticket(subject, body * 5, context=tuple(context)), max_chars)
+    assert len(text) <= max_chars
+
+
+@given(st.text())
+def test_cleaning_twice_changes_nothing_more(text: str) -> None:
+    assert clean(clean(text)) == clean(text)
+
+
+# ---------------------------------------------------------------- which texts are the same
+
+PAIRS = json.loads((Path(__file__).parent / "data" / "text_pairs.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS["same"])
+def test_the_same_words_written_differently_are_one_text(one: str, other: str) -> None:
+    assert normalise(one) == normalise(other)
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS["apart"])
+def test_what_changes_the_meaning_stays_apart(one: str, other: str) -> None:
+    assert normalise(one) != normalise(other)
+
+
+@given(st.text())
+def test_normalising_twice_changes_nothing_more(text: str) -> None:
+    assert normalise(normalise(text)) == normalise(text)
+    assert fold(fold(text)) == fold(text)
+
+
+@given(st.text(alphabet=st.characters(codec="ascii")))
+def test_ascii_is_folded_as_any_other_text(text: str) -> None:
+    assert fold(text) == fold(text + "é").removesuffix("é").removesuffix(" ")
+
+
+@given(st.text())
+def test_unicode_forms_do_not_matter(text: str) -> None:
+    assert normalise(unicodedata.normalize("NFD", text)) == normalise(unicodedata.normalize("NFC", text))
+
+
+@given(st.text(), st.integers(0, 10**6), st.text())
+def test_a_number_within_a_text_is_kept(before: str, number: int, after: str) -> None:
+    assert str(number) in normalise(f"{before} {number} {after}")
+
+
+@given(st.lists(st.text(alphabet="abcdéñж界0123456789'-+%", min_size=1), min_size=1))
+def test_no_word_is_lost(words: list[str]) -> None:
+    assert normalise("\n ".join(words)).split() == [word.lower() for word in words]
+
+
+# ---------------------------------------------------------------- the digest
+
+
+def test_a_digest_names_normaliser_and_redaction() -> None:
+    plain = text_digest("hello")
+    assert plain == "n1:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+    masked = text_digest("hello", ("ip", "email"))
+    prefix, _, digest = masked.partition(":")
+    assert (len(prefix), prefix[:3], digest) == (7, "n1r", plain[3:])
+    assert masked == text_digest("hello", ("email", "ip")) != text_digest("hello", ("email",))
