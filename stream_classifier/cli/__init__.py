@@ -1,0 +1,112 @@
+"""The command line: a command a file, read when it is called, so that `--help` is quick and a missing
+extra breaks its own command only.
+
+Progress goes to stderr and results to stdout. Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from stream_classifier.cli.errors import show
+from stream_classifier.core.faults import ConfigurationFaults, OperatorFault
+
+PROGRAM = "stream-classifier"
+EXTRAS = {"confluent_kafka": "demo", "redis": "redis"}  # what pip installs only where it is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Where a command stands: `module` below `stream_classifier.cli` has a function of the same name."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "run": Command("run", "Label the tickets of a topic: the service."),
+    "demo": Command("demo", "Show the whole journey on this machine, with nothing else installed."),
+    "load": Command("load", "Play a file of tickets onto the input topic."),
+    "simulate-llm": Command("simulate_llm", "Serve a simulated provider, with faults on demand."),
+    "topics": Command("topics", "Show the topics, and make those that are missing."),
+    "config": Command("config", "Print the settings in force."),
+}
+
+
+class Commands(TyperGroup):
+    """The commands by name; only the one that is called is imported."""
+
+    def __init__(self, **attrs: Any) -> None:
+        super().__init__(**attrs)
+        for name, command in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=command.summary))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that the arguments name, imported."""
+        name, placeholder, rest = super().resolve_command(ctx, args)
+        return name, read_command(name) if name in COMMANDS else placeholder, rest
+
+
+app = typer.Typer(
+    name=PROGRAM, cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(PROGRAM, _version())
+        raise typer.Exit
+
+
+@app.callback(epilog=f"Example: {PROGRAM} demo")
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Label support tickets from a Kafka topic with an LLM: batched, cached, urgent ones at once."""
+
+
+def read_command(name: str) -> Any:
+    """Import a command and make it callable from arguments.
+
+    Raises `OperatorFault` where a package that it needs is not installed.
+    """
+    module = COMMANDS[name].module
+    try:
+        function = getattr(importlib.import_module(f"stream_classifier.cli.{module}"), module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(f"{__name__.partition('.')[0]}."):
+            raise  # a module of our own: nothing that an operator could install
+        raise OperatorFault(_not_installed(name, error.name or "")) from error
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(function)
+    return typer.main.get_command(alone)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line (None: the process's own arguments) and exit."""
+    try:
+        app(args, prog_name=PROGRAM)
+    except (ConfigurationFaults, OperatorFault) as error:
+        sys.exit(show(error))
+
+
+def _not_installed(command: str, module: str) -> str:
+    package = module.partition(".")[0]
+    what = f"{PROGRAM}[{EXTRAS[package]}]" if package in EXTRAS else package
+    return f"`{command}` needs the package {package}, which is not installed: run `pip install '{what}'`."
+
+
+def _version() -> str:
+    try:
+        return metadata.version(PROGRAM)
+    except metadata.PackageNotFoundError:
+        return "(not installed)"

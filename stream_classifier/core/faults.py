@@ -1,0 +1,42 @@
+"""What a person can mend: said in sentences that name the remedy, shown without a traceback."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class OperatorFault(Exception):
+    """An expected failure whose message is for the person who runs us.
+
+    The message says what is wrong, where, and what would be right; it never holds a secret or a
+    ticket's text. The command line prints it and exits with 1.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a configuration. No part of it ever holds a setting's value."""
+
+    path: str
+    """Where: a setting (`llm.timeout_s`), a file or an environment variable."""
+    sentence: str
+    """What is wrong and what would be right; reads on from the path."""
+    origin: str = ""
+    """Where the faulty value was read (`stream-classifier.yaml:12`, a variable's name); empty: nowhere."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.sentence}" + (f" (read from {self.origin})" if self.origin else "")
+
+
+class ConfigurationFaults(Exception):
+    """The configuration cannot be used; `faults` has everything that is wrong with it.
+
+    The command line prints them as a list and exits with 2.
+    """
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(map(str, self.faults)))
