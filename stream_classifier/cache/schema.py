@@ -1,0 +1,132 @@
+"""The SQLite file's layout, and what it takes to trust one: pure SQL on an open connection.
+
+Measured with 200,000 entries of 230 bytes, against a table without rowids keyed by the hash: half the
+time to write (25 against 52 µs an entry, because hashed keys scatter over the pages and only the small
+index suffers from it here), 7 % less file, reads alike (8 against 7 µs).
+
+`totals` has one row with the number of entries and their bytes. Triggers keep it in the transaction of
+each change, so no limit ever needs a count of the table, and two processes see the same numbers.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
+
+APPLICATION_ID = int.from_bytes(b"SCLC")
+"""Marks the file as ours in SQLite's own header, for us and for `file(1)`."""
+SCHEMA_VERSION = 1
+
+BUSY_TIMEOUT_MS = 1_000
+"""How long one process waits for another's write; theirs take milliseconds."""
+WAL_KEPT_BYTES = 16 << 20
+"""A write-ahead log that grew beyond this (a checkpoint was held up) is cut back."""
+PAGE_CACHE_KIB = 8 << 10
+"""Holds the upper pages of a million entries' index."""
+ROW_OVERHEAD_BYTES = 128
+"""What a row takes in the file beyond its value (measured): the key twice, expiry, cells, part-full pages."""
+
+CREATE = f"""
+CREATE TABLE known (key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, expires_at REAL NOT NULL);
+CREATE INDEX known_by_expiry ON known (expires_at);
+CREATE TABLE totals (entries INTEGER NOT NULL, size_bytes INTEGER NOT NULL);
+INSERT INTO totals VALUES (0, 0);
+CREATE TRIGGER known_in AFTER INSERT ON known BEGIN
+  UPDATE totals SET entries = entries + 1, size_bytes = size_bytes + length(new.value) + {ROW_OVERHEAD_BYTES};
+END;
+CREATE TRIGGER known_out AFTER DELETE ON known BEGIN
+  UPDATE totals SET entries = entries - 1, size_bytes = size_bytes - length(old.value) - {ROW_OVERHEAD_BYTES};
+END;
+CREATE TRIGGER known_anew AFTER UPDATE OF value ON known BEGIN
+  UPDATE totals SET size_bytes = size_bytes + length(new.value) - length(old.value);
+END;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+READ = "SELECT value FROM known WHERE key = ?"
+WRITE = """
+INSERT INTO known (key, value, expires_at) VALUES (?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
+"""
+DROP_EXPIRED = """
+DELETE FROM known WHERE rowid IN
+  (SELECT rowid FROM known WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
+"""
+DROP_NEXT_TO_EXPIRE = "DELETE FROM known WHERE rowid IN (SELECT rowid FROM known ORDER BY expires_at LIMIT ?)"
+
+
+class Owner(Enum):
+    """Whose file this is."""
+
+    NOBODY = "nobody"  # empty: ours to lay out
+    OURS = "ours"
+    OTHER = "other"  # another program's, or another version's
+
+
+def prepare(connection: sqlite3.Connection) -> Owner:
+    """Set the connection up and, in an empty file, create the tables.
+
+    Takes the same few reads at a million entries as at none. Where the owner is `OTHER`, nothing was
+    written. Raises what sqlite3 raises.
+    """
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    with transaction(connection, "DEFERRED"):  # all its reads see one state of the file
+        owner = _owner(connection)
+    if owner is Owner.NOBODY:
+        owner = _create(connection)
+    if owner is Owner.OURS:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # safe in WAL; a power cut may lose the latest
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
+        connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
+    return owner
+
+
+def totals(connection: sqlite3.Connection) -> tuple[int, int]:
+    """How many entries there are, and how many bytes of the file they take."""
+    entries, size_bytes = connection.execute("SELECT entries, size_bytes FROM totals").fetchone()
+    return int(entries), int(size_bytes)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, lock: str = "IMMEDIATE") -> Iterator[None]:
+    """One transaction. By default for writing: it takes the lock before the first read, so that no
+    later statement of it can be refused."""
+    connection.execute(f"BEGIN {lock}")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _create(connection: sqlite3.Connection) -> Owner:
+    with transaction(connection):
+        if _owner(connection) is Owner.NOBODY:  # else: another process was quicker
+            for statement in _statements(CREATE):
+                connection.execute(statement)
+        return _owner(connection)
+
+
+def _owner(connection: sqlite3.Connection) -> Owner:
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if (application_id, version, objects) == (0, 0, 0):
+        return Owner.NOBODY
+    ours = (application_id, version) == (APPLICATION_ID, SCHEMA_VERSION)
+    return Owner.OURS if ours else Owner.OTHER
+
+
+def _statements(script: str) -> list[str]:
+    """The script's single statements: `executescript` would commit before it begins."""
+    statements, statement = [], ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            statements.append(statement)
+            statement = ""
+    return statements

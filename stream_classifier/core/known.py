@@ -1,0 +1,81 @@
+"""What is known about a text: the labels a model gave for it, and for how long they may be used.
+
+Stored as JSON, never as pickle: a cache may be shared with other pods and must not be able to run
+code. Whatever cannot be read back (damaged, or written by another version) is simply not known.
+"""
+
+from dataclasses import dataclass, field
+from random import Random
+from sys import intern
+
+import orjson
+
+FORMAT_VERSION = 1
+EARLIEST_SHARE_OF_TTL = 0.9
+"""Expiries are spread over the last tenth of the TTL, so that texts which were labelled together
+do not all have to be paid for again in the same second."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Known:
+    """The verified labels of one text. Times are unix seconds.
+
+    `rendered` is the caller's own: it may keep there the part of an event that is the same for every
+    ticket with this text. It is neither stored nor compared.
+    """
+
+    labels: tuple[str, ...]  # one a question, in the taxonomy's order
+    model: str
+    prompt_digest: str
+    taxonomy_digest: str
+    written_at: float
+    expires_at: float
+    rendered: bytes | None = field(default=None, compare=False, repr=False)
+
+
+def expiry(now: float, ttl_s: float, rng: Random) -> float:
+    """When an entry that is written now expires: after between 90 and 100 % of its TTL."""
+    return now + ttl_s * rng.uniform(EARLIEST_SHARE_OF_TTL, 1.0)
+
+
+def encode(known: Known) -> bytes:
+    """The entry as JSON bytes, which `decode` reads back."""
+    return orjson.dumps(
+        {
+            "v": FORMAT_VERSION,
+            "labels": known.labels,
+            "model": known.model,
+            "prompt": known.prompt_digest,
+            "taxonomy": known.taxonomy_digest,
+            "written_at": known.written_at,
+            "expires_at": known.expires_at,
+        }
+    )
+
+
+def decode(data: bytes) -> Known | None:
+    """Read an encoded entry; None for anything damaged or of another version."""
+    try:
+        fields = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    match fields:
+        case {
+            "v": int(version),
+            "labels": [_, *_] as labels,
+            "model": str(model),
+            "prompt": str(prompt_digest),
+            "taxonomy": str(taxonomy_digest),
+            "written_at": int() | float() as written_at,
+            "expires_at": int() | float() as expires_at,
+        } if version == FORMAT_VERSION and all(isinstance(label, str) for label in labels):
+            # A few labels, models and digests stand in every entry: interned, each is in memory once.
+            return Known(
+                labels=tuple(map(intern, labels)),
+                model=intern(model),
+                prompt_digest=intern(prompt_digest),
+                taxonomy_digest=intern(taxonomy_digest),
+                written_at=float(written_at),
+                expires_at=float(expires_at),
+            )
+    return None
