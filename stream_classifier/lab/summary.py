@@ -1,0 +1,80 @@
+"""The demo's last word: what came in, what became of it, what it cost and how long it took, for a person."""
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.constrain import Constrain
+from rich.padding import Padding
+from rich.text import Text
+
+from stream_classifier.lab.figures import DemoFigures, listed
+from stream_classifier.lab.screen import BAD, BULK, GOOD, NAME_WIDTH, bar, cost_bars, grid, latency_rows
+
+WIDTH = 78
+"""Within the 80 columns of the narrowest terminal, and of a page that somebody pastes it into."""
+
+SIMULATED = (
+    "The provider was simulated. Costs are its token counts at list prices, waiting times follow from the "
+    "latency it was set to, and its labels follow a simple rule: nothing here shows how accurate a model "
+    "is. For that, let a real provider label tickets of your own."
+)
+
+
+def summary(figures: DemoFigures, *, model: str) -> RenderableType:
+    """The whole summary, at most 80 columns wide; `model` names whose list prices were used."""
+    return Constrain(Group(*(Padding(part, (0, 1, 1, 1)) for part in _parts(figures, model))), WIDTH + 2)
+
+
+def _parts(figures: DemoFigures, model: str) -> Iterator[RenderableType]:
+    yield _what_came(figures)
+    yield _labels(figures)
+    yield _who_answered(figures)
+    yield Group(Text(f"What it cost at the list prices of {model}", "bold"), cost_bars(figures, WIDTH))
+    yield Group(Text("How long tickets waited", "bold"), latency_rows(figures))
+    yield Text(SIMULATED, "dim")
+
+
+def _what_came(figures: DemoFigures) -> RenderableType:
+    """The balance: what came in is what went out, or the difference is said in red."""
+    lost = figures.tickets_in - figures.done
+    title = Text(f"{figures.tickets_in:,} records came in over {figures.elapsed_s:.0f} s; ", "bold")
+    title.append(_verdict(lost), GOOD if lost == 0 else BAD)
+    rows = [
+        (figures.labelled_in_all, "labelled", f"{figures.labelled.get('urgent', 0):,} of them urgent"),
+        (figures.reviews, "for a person to review", listed(figures.needs_review)),
+        (figures.dead_letters, "dead letters", "not tickets; kept whole for a person"),
+        (figures.passed_over, "passed over", "by a named rule, such as a deletion"),
+    ]
+    table = grid(11, 24, WIDTH - 35, sides=("right", "left", "left"))
+    for count, name, remark in rows:
+        if count:
+            table.add_row(Text(f"{count:,}", "bold"), name, Text(remark, "dim"))
+    return Group(title, table)
+
+
+def _verdict(lost: int) -> str:
+    if lost == 0:
+        return "nothing was lost."
+    return f"{lost:,} have not come out." if lost > 0 else f"{-lost:,} came out more than once."
+
+
+def _labels(figures: DemoFigures) -> RenderableType:
+    table = grid(NAME_WIDTH, WIDTH - NAME_WIDTH - 18, 18, sides=("left", "left", "left"))
+    most, total = max(figures.labels.values(), default=1), sum(figures.labels.values())
+    for label, count in sorted(figures.labels.items(), key=lambda item: -item[1]):
+        share = Text.assemble((f"{count:,}", "bold"), f"  {count * 100 / total:.0f} %")
+        table.add_row(Text(label), bar(count / most, WIDTH - NAME_WIDTH - 19, BULK), share)
+    return Group(Text("What they were labelled", "bold"), table)
+
+
+def _who_answered(figures: DemoFigures) -> RenderableType:
+    asked = figures.labelled_in_all - figures.hits - figures.shared
+    rows = [
+        (asked, "asked of the model", f"in {figures.calls:,} calls, {figures.texts_per_call:.1f} texts each"),
+        (figures.hits, "known from the cache", "the same text had been answered before"),
+        (figures.shared, "answered with another", "the same text was just being asked"),
+    ]
+    table = grid(11, 24, WIDTH - 35, sides=("right", "left", "left"))
+    for count, name, remark in rows:
+        table.add_row(Text(f"{count:,}", "bold"), name, Text(remark, "dim"))
+    return Group(Text("Who answered", "bold"), table)
