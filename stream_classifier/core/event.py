@@ -1,0 +1,138 @@
+"""The labelled event, as bytes (contract: DESIGN, Events; `docs/schemas/`).
+
+An event has two halves: what belongs to this record, rendered each time, and what belongs to the
+decision, which for a cached answer is the same for every ticket and is rendered once. This is the hot
+path: no dictionary is built and no clock is read per event.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from stream_classifier.core.journey import Decision
+
+SCHEMA_VERSION: Final = 1
+HEADERS_KEPT = b'"headers_dropped":false'
+HEADERS_DROPPED = b'"headers_dropped":true'
+NOT_COPIED = ("ce_", "content-", "dlq.", "replay.")
+CONTENT_TYPE = ("content-type", b"application/json")
+CE_TYPE = b"stream-classifier.ticket.labelled.v1"
+CE_SOURCE = b"/stream-classifier"
+
+
+@dataclass(slots=True)
+class Rfc3339:
+    """Milliseconds since the epoch as RFC 3339 UTC; the last second's text is kept."""
+
+    _second: int = -1
+    _prefix: str = ""
+
+    def __call__(self, ms: int) -> str:
+        second, rest = divmod(ms, 1000)
+        if second != self._second:
+            self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._second = second
+        return f"{self._prefix}.{rest:03d}Z"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What an event says of its record and ticket. `labelled_ms` and `timestamp_ms` are milliseconds
+    since the epoch; `part` is the ticket's place in an array."""
+
+    topic: str
+    partition: int
+    offset: int
+    part: int | None = None
+    ticket_id: str
+    tenant: str | None
+    revision: str | None
+    lane: str
+    timestamp_ms: int
+    labelled_ms: int
+    truncated: bool = False
+    overtook: bool = False
+
+
+@dataclass(slots=True)
+class EventWriter:
+    """Renders events for one taxonomy; `questions` are its questions' names, in order."""
+
+    questions: Sequence[str]
+    _received: Rfc3339 = field(default_factory=Rfc3339)
+    _labelled: Rfc3339 = field(default_factory=Rfc3339)
+
+    def constant(self, decision: Decision, text_digest: str) -> bytes:
+        """The half that belongs to the decision, up to and with the closing brace."""
+        fields: dict[str, Any] = {
+            "status": "labelled" if decision.reason is None else "needs_review",
+            "label": decision.labels[0] if decision.labels else None,
+            "labels": dict(zip(self.questions, decision.labels, strict=True)),
+            "reason": decision.reason,
+            "decided_by": decision.decided_by,
+            "text_digest": text_digest,
+            "model": decision.model,
+            "taxonomy_digest": decision.taxonomy_digest,
+            "prompt_digest": decision.prompt_digest,
+            "batch_id": decision.batch_id,
+            "batch_size": decision.batch_size,
+            "attempts": decision.attempts,
+            "tokens_in": decision.tokens_in,
+            "tokens_out": decision.tokens_out,
+            "cost_usd": decision.cost_usd,
+        }
+        return b"," + orjson.dumps(fields)[1:]
+
+    def render(self, subject: Subject, constant: bytes) -> bytes:
+        """The whole event."""
+        source = f'{{"topic":"{subject.topic}","partition":{subject.partition},"offset":{subject.offset}}}'
+        head = (
+            f'{{"event_id":"{event_id(subject)}","schema_version":{SCHEMA_VERSION}'
+            f',"ticket_id":{_text(subject.ticket_id)},"tenant":{_text(subject.tenant)}'
+            f',"revision":{_text(subject.revision)},"lane":"{subject.lane}"'
+            f',"relabel_of":null,"superseded":false,"headers_dropped":false,"overtook":{_flag(subject.overtook)}'
+            f',"truncated":{_flag(subject.truncated)}'
+            f',"received_at":"{self._received(subject.timestamp_ms)}"'
+            f',"labelled_at":"{self._labelled(subject.labelled_ms)}"'
+            f',"latency_ms":{max(subject.labelled_ms - subject.timestamp_ms, 0)},"source":{source}'
+        )
+        return head.encode() + constant
+
+
+def event_id(subject: Subject) -> str:
+    """`<topic>:<partition>:<offset>`, and `#n` for the n-th ticket of an array."""
+    part = "" if subject.part is None else f"#{subject.part}"
+    return f"{subject.topic}:{subject.partition}:{subject.offset}{part}"
+
+
+def without_headers(event: bytes) -> bytes:
+    """The event for a record whose copied headers were left out for size. The first unescaped mention
+    of the field is ours: in a text its quotes would be escaped."""
+    return event.replace(HEADERS_KEPT, HEADERS_DROPPED, 1)
+
+
+def copied_headers(headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """The headers that an event carries on, as a list (the client's batch builder wants no tuple)."""
+    kept = [h for h in headers if not h[0].lower().startswith(NOT_COPIED)]
+    return [*kept, CONTENT_TYPE]
+
+
+def cloud_event_headers(event: str) -> list[tuple[str, bytes]]:
+    """The attributes of a CloudEvent in binary mode, for an event whose input was one."""
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_type", CE_TYPE),
+        ("ce_source", CE_SOURCE),
+        ("ce_id", event.encode()),
+    ]
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else orjson.dumps(value).decode()
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"

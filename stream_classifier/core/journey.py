@@ -1,0 +1,135 @@
+"""What is on its way: a partition, a delivered record, a ticket that waits, a text that is asked.
+
+A ticket that the cache knows never becomes any of these but the first: its event goes straight to the
+producer. For the others:
+
+    Partition 1 -- n Delivery 1 -- n Waiting n -- n Ask
+
+A delivery is done when each of its tickets is answered and the events are acknowledged. A ticket waits
+on one ask, or on two when it was promoted while its batch was already called; the first verified answer
+serves. An ask outlives its tickets: if their partition goes away, its answer still enters the cache.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from stream_classifier.core.answer import DecidedBy, Lane, Reason
+from stream_classifier.core.key_order import KeyOrder
+from stream_classifier.core.ledger import Ledger
+
+Headers = Sequence[tuple[str, bytes]]
+OwnHeaders = list[tuple[str, bytes]]  # of what we send; the client's batch builder wants a list
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Partition:
+    """An input partition for one assignment. Once `open` is false nothing of it may be published or
+    committed, ever: a new assignment makes a new object."""
+
+    topic: str
+    number: int
+    ledger: Ledger
+    order: "KeyOrder[Delivery]" = field(default_factory=KeyOrder)
+    open: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.topic}:{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What an event says of who decided and what it cost. Tokens and cost are this ticket's share of
+    every attempt; all None or 0 where no call was made for it."""
+
+    labels: tuple[str | None, ...]
+    reason: Reason | None = None
+    decided_by: DecidedBy | None = None
+    model: str | None = None
+    prompt_digest: str | None = None
+    taxonomy_digest: str | None = None
+    batch_id: str | None = None
+    batch_size: int | None = None
+    attempts: int | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float | None = 0.0
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Delivery:
+    """A record that was delivered and is not yet published. `read_at` is the loop's clock in seconds,
+    `timestamp_ms` the record's."""
+
+    partition: Partition
+    offset: int
+    key: bytes | None
+    headers: Headers
+    timestamp_ms: int
+    read_at: float
+    lane: Lane
+    tickets: "list[Waiting]" = field(default_factory=list)
+    unanswered: int = 0
+    may_overtake: bool = False  # too many stand before it, or its deadline has come
+    overtook: bool = False
+    published: bool = False
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Waiting:
+    """A ticket that waits for its answer. `text` is what the model will see."""
+
+    delivery: Delivery
+    part: int | None  # its place in an array of tickets; None where the record is one ticket
+    ticket_id: str
+    tenant: str | None
+    revision: str | None
+    text: str
+    text_digest: str
+    tokens: int
+    truncated: bool
+    urgent_key: bytes
+    bulk_key: bytes
+    decision: Decision | None = None
+    asks: "list[Ask]" = field(default_factory=list)
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The cache keys whose answer serves it: an urgent ticket takes that of either model."""
+        if self.delivery.lane is Lane.URGENT and self.urgent_key != self.bulk_key:
+            return (self.bulk_key, self.urgent_key)
+        return (self.bulk_key,)
+
+    @property
+    def live(self) -> bool:
+        """True while an answer would be published for it."""
+        return self.decision is None and self.delivery.partition.open
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Spent:
+    """Tokens and cost that a text's attempts have used so far; `cost_usd` None: a price is unknown."""
+
+    tokens_in: int = 0
+    cached_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float | None = 0.0
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Ask:
+    """One text in question: asked once, however many tickets wait for it."""
+
+    key: bytes
+    lane: Lane
+    text: str
+    tokens: int
+    asked_at: float  # when its first ticket began to wait, on the loop's clock
+    waiters: list[Waiting] = field(default_factory=list)
+    attempts: int = 0
+    flaws: int = 0  # replies that did not answer it rightly
+    spent: Spent = field(default_factory=Spent)
+
+    @property
+    def wanted(self) -> bool:
+        """True while somebody waits for its answer."""
+        return any(waiting.live for waiting in self.waiters)

@@ -1,0 +1,67 @@
+"""Two events with the same key are published in the order they came (promise 5).
+
+Rules
+-----
+* A chain holds, for one key, the entries that are not published yet, in delivery order. A key with
+  nothing unpublished has no chain: the hot path pays one dictionary look-up.
+* An entry is let out when it is answered and nothing stands before it. One answer may let out several.
+* An entry that may wait no longer overtakes: it leaves its chain out of turn, and its event says so.
+* Records without a key have no order, and never come here.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+E = TypeVar("E")
+
+
+@dataclass(slots=True)
+class KeyOrder(Generic[E]):
+    """The order of one partition. `E` is compared by identity."""
+
+    _chains: dict[bytes, deque[E]] = field(default_factory=dict)
+    _answered: set[int] = field(default_factory=set)  # id() of entries that wait for their turn
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._chains
+
+    def __len__(self) -> int:
+        return sum(len(chain) for chain in self._chains.values())
+
+    def enter(self, key: bytes, entry: E) -> None:
+        """A record of this key was delivered and waits for its answer."""
+        self._chains.setdefault(key, deque()).append(entry)
+
+    def before(self, key: bytes, entry: E) -> list[E]:
+        """The unanswered entries that stand before this one, oldest first."""
+        ahead: list[E] = []
+        for other in self._chains.get(key, ()):
+            if other is entry:
+                break
+            if id(other) not in self._answered:
+                ahead.append(other)
+        return ahead
+
+    def answered(self, key: bytes, entry: E) -> list[E]:
+        """This entry has its answer: those that may be published now, in order. Empty where it must
+        wait for an earlier one."""
+        self._answered.add(id(entry))
+        return self._release(key)
+
+    def overtake(self, key: bytes, entry: E) -> list[E]:
+        """Take this entry out of turn. Returned are those that its going lets out, itself not among
+        them: it is the caller's to publish first."""
+        self._chains[key].remove(entry)
+        self._answered.discard(id(entry))
+        return self._release(key)
+
+    def _release(self, key: bytes) -> list[E]:
+        chain = self._chains[key]
+        released: list[E] = []
+        while chain and id(chain[0]) in self._answered:
+            self._answered.discard(id(chain[0]))
+            released.append(chain.popleft())
+        if not chain:
+            del self._chains[key]
+        return released
