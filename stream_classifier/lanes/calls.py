@@ -1,0 +1,194 @@
+"""One call for some texts: composed, made, read, counted, and its cost shared out.
+
+Both lanes call through here, so that a text is asked, checked and paid for in one way only. What is
+done about a call that fell short is not decided here (`core/failure.py`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+from typing import Protocol
+
+import structlog
+
+from stream_classifier.core import measures
+from stream_classifier.core.answer import Answer, Lane, Reason
+from stream_classifier.core.call import Order, Outcome, Signal, Usage
+from stream_classifier.core.journey import Ask
+from stream_classifier.core.prices import Prices
+from stream_classifier.core.prompt import CONSTANT_RECORD, Prompt, draw_checks
+from stream_classifier.core.reply import Flaw, Reading, read_reply
+from stream_classifier.core.shares import split
+from stream_classifier.core.tally import Tally
+from stream_classifier.core.taxonomy import Taxonomy
+from stream_classifier.core.tokens import ReplyBudget, TokenEstimator
+
+log = structlog.get_logger(__name__)
+
+READABLE = frozenset({Signal.ANSWERED, Signal.LENGTH, Signal.MALFORMED})
+
+
+class Provider(Protocol):
+    """Whoever answers an order. It never raises for what a network or a provider does."""
+
+    async def ask(self, order: Order) -> Outcome:
+        """Make the call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """What came of one call: the outcome, and for each text what the reply says of it.
+
+    `verdicts` are in the order of `asks`, and empty where there was no reply to read; `partial` has, by
+    place, the labels of those questions that a flawed verdict did answer.
+    """
+
+    batch_id: str
+    model: str
+    outcome: Outcome
+    asks: Sequence[Ask]
+    verdicts: Sequence[Answer | Flaw] = ()
+    partial: Mapping[int, Answer] = field(default_factory=dict)
+
+    def reason_for(self, ask: Ask) -> Reason:
+        """Why a text that this reply did not answer needs review."""
+        verdict = self.verdicts[self.asks.index(ask)]
+        return Reason.NOT_IN_TAXONOMY if verdict is Flaw.NOT_IN_TAXONOMY else Reason.UNANSWERED
+
+    def labels_for(self, ask: Ask) -> tuple[str | None, ...] | None:
+        """The labels of the questions that this reply did answer, if it answered any."""
+        answer = self.partial.get(self.asks.index(ask))
+        return None if answer is None else answer.labels
+
+
+@dataclass(slots=True, kw_only=True)
+class Caller:
+    """Makes calls of one lane. `batch_prefix` sets this process's batch ids apart from others'."""
+
+    provider: Provider
+    lane: Lane
+    prompt: Prompt
+    taxonomy: Taxonomy
+    prices: Prices
+    tally: Tally
+    tokens: TokenEstimator
+    replies: ReplyBudget
+    rng: Random
+    batch_prefix: str
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    async def ask(self, asks: Sequence[Ask], model: str) -> Called:
+        """One call for these texts, in an order drawn anew: no text keeps a good or a bad place."""
+        shuffled = self.rng.sample(asks, len(asks))
+        checks = draw_checks(len(shuffled), self.rng)
+        order = self._order(model, [(c, a.text) for c, a in zip(checks, shuffled, strict=True)])
+        outcome = await self.provider.ask(order)
+        reading = self._read(outcome, checks)
+        called = Called(
+            batch_id=f"{self.batch_prefix}-{self.lane[0]}{next(self._numbers)}",
+            model=model,
+            outcome=outcome,
+            asks=shuffled,
+            verdicts=reading.results if reading else (),
+            partial=reading.partial if reading else {},
+        )
+        self._account(called, order)
+        return called
+
+    async def probe(self, model: str) -> Outcome:
+        """Ask the constant record: a harmless text that any working model answers."""
+        checks = draw_checks(1, self.rng)
+        outcome = await self.provider.ask(self._order(model, [(checks[0], CONSTANT_RECORD)]))
+        self.tally.add(measures.CALLS, "probe", model, outcome.signal)
+        self._pay(model, outcome.usage)
+        return outcome
+
+    def _order(self, model: str, records: Sequence[tuple[int, str]]) -> Order:
+        return Order(
+            model=model,
+            system=self.prompt.system,
+            user=self.prompt.user(records),
+            schema=self.prompt.schema(len(records)),
+            records=len(records),
+            reply_tokens=self.replies.budget(len(records)),
+        )
+
+    def _read(self, outcome: Outcome, checks: Sequence[int]) -> Reading | None:
+        if outcome.signal not in READABLE:
+            return None
+        cut = outcome.signal is Signal.LENGTH
+        return read_reply(outcome.content or "", checks, self.taxonomy, cut=cut)
+
+    def _account(self, called: Called, order: Order) -> None:
+        """Count the call, learn from its usage, and share its tokens among its texts."""
+        outcome = called.outcome
+        self.tally.add(measures.CALLS, self.lane, called.model, outcome.signal)
+        self.tally.observe(measures.CALL_SECONDS, outcome.latency_s, self.lane, called.model)
+        self.tally.observe(measures.BATCH_TICKETS, len(called.asks), self.lane)
+        cost_usd = self._pay(called.model, outcome.usage)
+        if outcome.usage is not None:
+            self._share(called, outcome.usage)
+            self._learn(called, outcome.usage, order)
+        self._say(called, cost_usd)
+
+    def _learn(self, called: Called, usage: Usage, order: Order) -> None:
+        """Correct the estimates of tokens by what the provider counted."""
+        self.tokens.learn([order.system, order.user, self.prompt.schema_text(order.records)], usage.tokens_in)
+        if called.outcome.signal is Signal.LENGTH:
+            self.replies.cut(order.reply_tokens, sum(isinstance(v, Answer) for v in called.verdicts))
+        elif called.outcome.signal is Signal.ANSWERED:
+            self.replies.learn(order.records, usage.tokens_out)
+
+    def _pay(self, model: str, usage: Usage | None) -> float | None:
+        if usage is None:
+            return None
+        self.tally.add(measures.TOKENS, model, "in", n=usage.tokens_in)
+        self.tally.add(measures.TOKENS, model, "cached_in", n=usage.cached_in)
+        self.tally.add(measures.TOKENS, model, "out", n=usage.tokens_out)
+        cost_usd = self.prices.cost_usd(model, usage)
+        if cost_usd is not None:
+            self.tally.add(measures.COST, model, n=cost_usd)
+        return cost_usd
+
+    def _share(self, called: Called, usage: Usage) -> None:
+        """Each text pays for its own length and an equal part of what all needed. The shares add up to
+        the provider's usage to the token."""
+        asks = called.asks
+        texts = sum(ask.tokens for ask in asks)
+        common = max(usage.tokens_in - texts, 0) // len(asks)
+        tokens_in = split(usage.tokens_in, [ask.tokens + common for ask in asks])
+        cached_in = split(usage.cached_in, tokens_in)
+        tokens_out = split(usage.tokens_out, [1] * len(asks))
+        for ask, share in zip(asks, zip(tokens_in, cached_in, tokens_out, strict=True), strict=True):
+            self._charge(
+                ask, called.model, Usage(tokens_in=share[0], cached_in=share[1], tokens_out=share[2])
+            )
+
+    def _charge(self, ask: Ask, model: str, share: Usage) -> None:
+        spent = ask.spent
+        spent.tokens_in += share.tokens_in
+        spent.cached_in += share.cached_in
+        spent.tokens_out += share.tokens_out
+        cost_usd = self.prices.cost_usd(model, share)
+        known = spent.cost_usd is not None and cost_usd is not None
+        spent.cost_usd = spent.cost_usd + cost_usd if known else None  # type: ignore[operator]
+
+    def _say(self, called: Called, cost_usd: float | None) -> None:
+        outcome, usage = called.outcome, called.outcome.usage
+        log.info(
+            "model_call",
+            batch_id=called.batch_id,
+            model=called.model,
+            lane=self.lane,
+            tickets=len(called.asks),
+            answered=sum(isinstance(v, Answer) for v in called.verdicts),
+            tokens_in=usage.tokens_in if usage else None,
+            tokens_out=usage.tokens_out if usage else None,
+            latency_ms=round(outcome.latency_s * 1000),
+            cost_usd=cost_usd,
+            outcome=outcome.signal,
+            status=outcome.status,
+            detail=outcome.detail or None,
+            attempt=max((ask.attempts for ask in called.asks), default=0),
+        )

@@ -1,0 +1,51 @@
+"""Single-flight: the same text in flight is asked once, however many tickets bring it.
+
+Urgent and bulk fly apart, so that an urgent ticket never waits for a batch. Where both ask the same text
+of the same model, the first answer serves both.
+"""
+
+from dataclasses import dataclass, field
+
+from stream_classifier.core.answer import Lane
+from stream_classifier.core.journey import Ask, Waiting
+
+
+@dataclass(slots=True)
+class Flights:
+    """The asks that are not answered yet, by lane and cache key."""
+
+    _asks: dict[Lane, dict[bytes, Ask]] = field(default_factory=lambda: {lane: {} for lane in Lane})
+
+    def __len__(self) -> int:
+        return sum(len(asks) for asks in self._asks.values())
+
+    def waiting(self, lane: Lane) -> int:
+        """How many texts of a lane have no answer yet."""
+        return len(self._asks[lane])
+
+    def has(self, lane: Lane, key: bytes) -> bool:
+        """Whether this text is in flight in this lane."""
+        return key in self._asks[lane]
+
+    def join(self, waiting: Waiting, lane: Lane, now: float) -> Ask | None:
+        """Let a ticket wait for its text's answer in this lane. Returned is the ask where it is new and
+        must be offered to the lane; None where it was in flight already."""
+        key = waiting.urgent_key if lane is Lane.URGENT else waiting.bulk_key
+        ask = self._asks[lane].get(key)
+        new = ask is None
+        if ask is None:
+            ask = Ask(key=key, lane=lane, text=waiting.text, tokens=waiting.tokens, asked_at=now)
+            self._asks[lane][key] = ask
+        ask.waiters.append(waiting)
+        waiting.asks.append(ask)
+        return ask if new else None
+
+    def land(self, ask: Ask) -> None:
+        """The ask is over: answered, given up, or never called."""
+        if self._asks[ask.lane].get(ask.key) is ask:
+            del self._asks[ask.lane][ask.key]
+
+    def twin(self, ask: Ask) -> Ask | None:
+        """The same text asked of the same model in the other lane."""
+        other = Lane.BULK if ask.lane is Lane.URGENT else Lane.URGENT
+        return self._asks[other].get(ask.key)

@@ -1,0 +1,150 @@
+"""What a call must wait for: an open breaker, a limit, or the end of the process.
+
+One gate serves all lanes: an outage seen by one is known to the others. A limit that bulk has used up
+holds bulk only, so that an urgent ticket still goes out.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from stream_classifier.core import measures
+from stream_classifier.core.answer import Lane
+from stream_classifier.core.breaker import FAILURES, Breaker
+from stream_classifier.core.call import Outcome, Signal
+from stream_classifier.core.tally import Tally
+
+log = structlog.get_logger(__name__)
+
+Probe = Callable[[str], Awaitable[Outcome]]
+
+REMEDIES = {
+    Signal.QUOTA: "The account's quota or credit is used up: raise it with the provider.",
+    Signal.KEY_REFUSED: "The provider refuses the key: put a valid one in llm.api_key.",
+    Signal.MODEL_UNKNOWN: "The provider does not know the model: check llm.model and llm.base_url.",
+    Signal.BAD_REQUEST: "The provider refuses the request as such: check llm.params and llm.base_url.",
+    Signal.UNREACHABLE: "The provider cannot be reached: check llm.base_url, DNS and network policy.",
+}
+PROVIDER_DOWN = "The provider fails: see its status page. Work resumes by itself."
+
+
+class Stopped(Exception):
+    """The process is stopping: what waits for a call is left to Kafka."""
+
+
+@dataclass(slots=True)
+class Gate:
+    """Breakers by model, pauses by lane. `now` is the loop's clock in seconds."""
+
+    tally: Tally
+    now: Callable[[], float]
+    breakers: dict[str, Breaker] = field(default_factory=dict)
+    stopping: bool = False
+    _paused_until: dict[Lane, float] = field(default_factory=dict)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def breaker(self, model: str) -> Breaker:
+        """This model's breaker."""
+        return self.breakers.setdefault(model, Breaker())
+
+    def choose(self, models: Sequence[str]) -> str | None:
+        """The first model that may be asked; None where all breakers are open."""
+        return next((model for model in models if not self.breaker(model).open), None)
+
+    async def passed(self, lane: Lane, models: Sequence[str]) -> str:
+        """Wait until this lane may call, and return the model to call. Raises `Stopped`."""
+        while True:
+            self._unless_stopping()
+            wait_s = self._paused_until.get(lane, 0.0) - self.now()
+            model = self.choose(models)
+            if model is not None and wait_s <= 0:
+                return model
+            await self._change(wait_s if model is not None else None)
+
+    async def rest(self, wait_s: float) -> None:
+        """Wait this long. Raises `Stopped` as soon as the process is stopping."""
+        until = self.now() + wait_s
+        while (left_s := until - self.now()) > 0:
+            self._unless_stopping()
+            await self._change(left_s)
+
+    def pause(self, lane: Lane, wait_s: float) -> None:
+        """A limit was hit: this lane, and bulk with it, makes no call for so long."""
+        for held in {lane, Lane.BULK}:
+            until = self.now() + wait_s
+            if until > self._paused_until.get(held, 0.0):
+                self._paused_until[held] = until
+                self.tally.add(measures.PAUSES, "limit")
+                log.info("limit_pause", lane=held, wait_ms=round(wait_s * 1000))
+
+    def paused(self, lane: Lane) -> bool:
+        """True while a limit holds this lane."""
+        return self._paused_until.get(lane, 0.0) > self.now()
+
+    def succeeded(self, model: str) -> None:
+        """The model answered."""
+        breaker = self.breaker(model)
+        open_s = self.now() - breaker.opened_at
+        if breaker.success():
+            log.info("provider_resumed", model=model, paused_s=round(open_s, 1))
+            self._wake()
+
+    def failed(self, model: str, outcome: Outcome, *, outage: bool = False) -> None:
+        """The model failed by the provider's fault; `outage`: the constant record failed too."""
+        if outcome.signal not in FAILURES:
+            return
+        if self.breaker(model).failure(outcome.signal, self.now(), outage=outage):
+            self.tally.add(measures.PAUSES, outcome.signal)
+            remedy = REMEDIES.get(outcome.signal, PROVIDER_DOWN)
+            log.error(
+                "provider_paused",
+                model=model,
+                reason=outcome.signal,
+                status=outcome.status,
+                detail=outcome.detail,
+                remedy=remedy,
+            )
+            self._wake()
+
+    def stop(self) -> None:
+        """Let nothing through any more."""
+        self.stopping = True
+        self._wake()
+
+    async def probe_forever(self, probe: Probe) -> None:
+        """Ask the constant record of every model whose breaker is open, when its probe is due."""
+        while True:
+            due = [(b.probe_at, model) for model, b in self.breakers.items() if b.open]
+            if not due:
+                await self._change(None)
+                continue
+            probe_at, model = min(due)
+            if probe_at > self.now():
+                await self._change(probe_at - self.now())
+                continue
+            self.judge_probe(model, await probe(model))
+
+    def judge_probe(self, model: str, outcome: Outcome) -> bool:
+        """What the constant record showed: True where the model works."""
+        if outcome.signal in FAILURES:
+            self.failed(model, outcome, outage=True)
+            return False
+        self.succeeded(model)
+        return True
+
+    def _unless_stopping(self) -> None:
+        if self.stopping:
+            raise Stopped
+
+    async def _change(self, timeout_s: float | None) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

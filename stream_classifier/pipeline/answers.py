@@ -1,0 +1,131 @@
+"""What the lanes bring back: a verified answer or a reason, handed to every ticket that waits for it.
+
+Rules
+-----
+* The first ticket that waits carries the tokens of every attempt; those that joined cost nothing.
+* Only a complete answer, of the model that its key names, enters the cache.
+* Where urgent and bulk ask the same text of the same model, the first answer serves both.
+* A ticket that waits on two asks is given up only when both have failed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from stream_classifier.core import measures
+from stream_classifier.core.answer import Answer, DecidedBy, Lane, Reason
+from stream_classifier.core.journey import Ask, Decision, Spent, Waiting
+from stream_classifier.core.known import Known
+from stream_classifier.core.tally import Tally
+from stream_classifier.lanes.calls import Called
+from stream_classifier.lanes.flights import Flights
+from stream_classifier.pipeline.departures import Departures
+
+
+class Memory(Protocol):
+    """Where answers are remembered."""
+
+    def peek(self, key: bytes) -> Known | None:
+        """What this process knows at once."""
+
+    def store(self, entries: Mapping[bytes, Known]) -> None:
+        """Remember these, without waiting."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Answers:
+    """Hands answers on. `models` names the model of each lane's cache keys; `known` makes a cache entry
+    of labels and model."""
+
+    flights: Flights
+    departures: Departures
+    memory: Memory
+    tally: Tally
+    questions: int
+    taxonomy_digest: str
+    prompt_digest: str
+    models: Mapping[Lane, str]
+    known: Callable[[tuple[str, ...], str], Known]
+    withdraw: Callable[[Ask], bool]
+
+    def answered(self, ask: Ask, answer: Answer, called: Called) -> None:
+        """The model gave this answer for this very text."""
+        self.flights.land(ask)
+        if answer.complete and called.model == self.models[ask.lane]:
+            labels = tuple(label for label in answer.labels if label is not None)
+            self.memory.store({ask.key: self.known(labels, called.model)})
+        self._serve(ask, answer.labels, answer.reason, called)
+
+    def unanswerable(self, ask: Ask, reason: Reason, called: Called) -> None:
+        """No answer is to be had: a person must look, unless another ask is still out for the ticket."""
+        self.flights.land(ask)
+        labels = called.labels_for(ask) or (None,) * self.questions
+        for waiting in ask.waiters:
+            waiting.asks.remove(ask)
+        ask.waiters = [waiting for waiting in ask.waiters if not waiting.asks]
+        self._serve(ask, labels, reason, called)
+
+    def _serve(self, ask: Ask, labels: tuple[str | None, ...], reason: Reason | None, called: Called) -> None:
+        """Decide every ticket that waits: the first pays, the others share."""
+        spent, payer = ask.spent, True
+        for waiting in self._served(ask, reason):
+            decision = self._decision(ask, labels, reason, called, spent if payer else None)
+            payer = False
+            self.leave(waiting, ask)
+            self.departures.decide(waiting, decision)
+        if payer:
+            self._write_off(called.model, spent)
+
+    def _served(self, ask: Ask, reason: Reason | None) -> list[Waiting]:
+        """Who takes this answer: the ask's own tickets, and its twin's in the other lane."""
+        waiting = [w for w in ask.waiters if w.live]
+        twin = self.flights.twin(ask) if reason is None else None
+        return (
+            waiting if twin is None else [*waiting, *(w for w in twin.waiters if w.live and w not in waiting)]
+        )
+
+    def _decision(
+        self,
+        ask: Ask,
+        labels: tuple[str | None, ...],
+        reason: Reason | None,
+        called: Called,
+        spent: Spent | None,
+    ) -> Decision:
+        by = None
+        if reason is None:
+            by = DecidedBy.LLM if spent is not None else DecidedBy.SHARED
+        return Decision(
+            labels=labels,
+            reason=reason,
+            decided_by=by,
+            model=called.model,
+            prompt_digest=self.prompt_digest,
+            taxonomy_digest=self.taxonomy_digest,
+            batch_id=called.batch_id,
+            batch_size=len(called.asks),
+            attempts=ask.attempts,
+            tokens_in=spent.tokens_in if spent else 0,
+            tokens_out=spent.tokens_out if spent else 0,
+            cost_usd=spent.cost_usd if spent else 0.0,
+        )
+
+    def leave(self, waiting: Waiting, served_by: Ask | None = None) -> None:
+        """The ticket waits no longer: an ask that nobody else wants need not be made."""
+        for ask in waiting.asks:
+            if ask is served_by:
+                continue
+            ask.waiters.remove(waiting)
+            if not ask.wanted and self.withdraw(ask):
+                self.dropped(ask)
+        waiting.asks = []
+
+    def dropped(self, ask: Ask) -> None:
+        """An ask that is never called, or never again: nobody waits for it."""
+        self.flights.land(ask)
+        self._write_off(self.models[ask.lane], ask.spent)
+
+    def _write_off(self, model: str, spent: Spent) -> None:
+        """Tokens that no event carries are counted as overhead, so that the sum stays right."""
+        self.tally.add(measures.OVERHEAD_TOKENS, model, "in", n=spent.tokens_in)
+        self.tally.add(measures.OVERHEAD_TOKENS, model, "out", n=spent.tokens_out)

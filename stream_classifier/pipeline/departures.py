@@ -1,0 +1,256 @@
+"""The way out: decisions become events, events leave in key order, and the producer takes them.
+
+Rules
+-----
+* The first decision on a ticket serves; later ones are dropped.
+* A record leaves when each of its tickets is decided and no earlier record of its key is still here.
+* Nothing of a closed partition leaves, whatever is decided about it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from stream_classifier.core import measures
+from stream_classifier.core.answer import DecidedBy, Lane
+from stream_classifier.core.event import (
+    CONTENT_TYPE,
+    EventWriter,
+    Subject,
+    cloud_event_headers,
+    copied_headers,
+    event_id,
+)
+from stream_classifier.core.journey import Decision, Delivery, Headers, OwnHeaders, Partition, Waiting
+from stream_classifier.core.known import Known
+from stream_classifier.core.tally import Tally
+from stream_classifier.core.ticket import Ticket
+from stream_classifier.pipeline.preparing import Prepared
+
+log = structlog.get_logger(__name__)
+
+PLAIN_HEADERS = [CONTENT_TYPE]
+
+
+class Record(Protocol):
+    """A record as the consumer delivers it; `timestamp` is in milliseconds since the epoch."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    headers: Headers
+
+
+class Outbox(Protocol):
+    """Takes what is to be sent, keeps the order, and marks `offset` done once the broker has it.
+
+    `offset` is None for all but the last event of a record.
+    """
+
+    def publish(
+        self,
+        partition: Partition,
+        offset: int | None,
+        key: bytes | None,
+        value: bytes,
+        headers: OwnHeaders,
+    ) -> None:
+        """Send a labelled event."""
+
+    def dead_letter(
+        self,
+        partition: Partition,
+        offset: int,
+        key: bytes | None,
+        value: bytes,
+        headers: OwnHeaders,
+    ) -> None:
+        """Send a dead letter."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Departures:
+    """Publishes what is decided. `wall_ms` is the wall clock in milliseconds."""
+
+    outbox: Outbox
+    writer: EventWriter
+    tally: Tally
+    wall_ms: Callable[[], int]
+    key_order: bool
+    single_cost_usd: Callable[[int], float | None]  # one call for a text of so many tokens
+    _known_latency_s: dict[Lane, list[float]] = field(default_factory=lambda: {lane: [] for lane in Lane})
+    _known_tokens: int = 0
+
+    def holds(self, partition: Partition, key: bytes | None) -> bool:
+        """Whether an earlier record of this key is still on its way."""
+        return self.key_order and key is not None and key in partition.order
+
+    def publish_known(
+        self,
+        partition: Partition,
+        record: Record,
+        *,
+        ticket: Ticket,
+        prepared: Prepared,
+        lane: Lane,
+        known: Known,
+    ) -> None:
+        """The hot path: a ticket that the cache knows, with nothing before it."""
+        labelled_ms = self.wall_ms()
+        subject = Subject(
+            topic=partition.topic,
+            partition=partition.number,
+            offset=record.offset,
+            ticket_id=ticket.ticket_id,
+            tenant=ticket.tenant,
+            revision=ticket.revision,
+            lane=lane,
+            timestamp_ms=record.timestamp,
+            labelled_ms=labelled_ms,
+            truncated=prepared.truncated,
+        )
+        if known.rendered is None:
+            known.rendered = self.writer.constant(from_cache(known), prepared.digest)
+        event = self.writer.render(subject, known.rendered)
+        headers = _headers(record.headers, subject) if record.headers else PLAIN_HEADERS
+        self.outbox.publish(partition, record.offset, record.key, event, headers)
+        self._known_latency_s[lane].append(max(labelled_ms - record.timestamp, 0) / 1000)
+        self._known_tokens += prepared.tokens
+        if lane is Lane.URGENT:
+            _say_urgent(subject, from_cache(known))
+
+    def count_known(self) -> None:
+        """Enter into the tally what `publish_known` has put by, once for a whole poll."""
+        for lane, latencies in self._known_latency_s.items():
+            if not latencies:
+                continue
+            self.tally.add(measures.EVENTS, lane, "labelled", DecidedBy.CACHE, n=len(latencies))
+            for latency_s in latencies:
+                self.tally.observe(measures.LATENCY, latency_s, lane)
+            self._count_single_cost(self._known_tokens, len(latencies))
+            latencies.clear()
+            self._known_tokens = 0
+
+    def decide(self, waiting: Waiting, decision: Decision) -> None:
+        """Take a ticket's decision; the record leaves when it is its last and its turn has come."""
+        if waiting.decision is not None:
+            return
+        waiting.decision = decision
+        delivery = waiting.delivery
+        delivery.unanswered -= 1
+        if delivery.unanswered == 0:
+            for released in self._released(delivery):
+                self._publish(released)
+
+    def overtake(self, delivery: Delivery) -> None:
+        """This record may wait no longer for those before it."""
+        delivery.may_overtake = True
+        held = delivery.unanswered == 0 and self.holds(delivery.partition, delivery.key)
+        if held and not delivery.published:
+            for released in self._released(delivery):
+                self._publish(released)
+
+    def _released(self, delivery: Delivery) -> list[Delivery]:
+        """What may leave now that this record is decided: itself, and those that waited for it."""
+        partition, key = delivery.partition, delivery.key
+        if not self.key_order or key is None:
+            return [delivery]
+        if delivery.may_overtake and partition.order.before(key, delivery):
+            delivery.overtook = True
+            self.tally.add(measures.OVERTOOK)
+            return [delivery, *partition.order.overtake(key, delivery)]
+        return partition.order.answered(key, delivery)
+
+    def _publish(self, delivery: Delivery) -> None:
+        delivery.published = True
+        if not delivery.partition.open:
+            return
+        last = delivery.tickets[-1]
+        for waiting in delivery.tickets:
+            self._publish_ticket(delivery, waiting, delivery.offset if waiting is last else None)
+
+    def _publish_ticket(self, delivery: Delivery, waiting: Waiting, offset: int | None) -> None:
+        decision = waiting.decision
+        assert decision is not None, "a record is published when each of its tickets is decided"
+        subject = _subject(delivery, waiting, self.wall_ms())
+        event = self.writer.render(subject, self.writer.constant(decision, waiting.text_digest))
+        self.outbox.publish(
+            delivery.partition, offset, delivery.key, event, _headers(delivery.headers, subject)
+        )
+        self._count(subject, decision, waiting.tokens)
+
+    def _count(self, subject: Subject, decision: Decision, tokens: int) -> None:
+        review = decision.reason is not None
+        status = "needs_review" if review else "labelled"
+        decided_by = decision.reason or decision.decided_by or ""
+        self.tally.add(measures.EVENTS, subject.lane, status, decided_by)
+        latency_s = max(subject.labelled_ms - subject.timestamp_ms, 0) / 1000
+        self.tally.observe(measures.LATENCY, latency_s, subject.lane)
+        self._count_single_cost(tokens, 1)
+        if review:
+            log.info(
+                "needs_review",
+                event_id=event_id(subject),
+                ticket_id=subject.ticket_id,
+                reason=decision.reason,
+            )
+        if subject.lane == Lane.URGENT:
+            _say_urgent(subject, decision)
+
+    def _count_single_cost(self, tokens: int, tickets: int) -> None:
+        cost_usd = self.single_cost_usd(tokens // tickets)
+        if cost_usd is not None:
+            self.tally.add(measures.SINGLE_COST, n=cost_usd * tickets)
+
+
+def from_cache(known: Known) -> Decision:
+    """The decision that a cache entry stands for: it keeps what decided, and costs nothing."""
+    return Decision(
+        labels=known.labels,
+        decided_by=DecidedBy.CACHE,
+        model=known.model,
+        prompt_digest=known.prompt_digest,
+        taxonomy_digest=known.taxonomy_digest,
+    )
+
+
+def _subject(delivery: Delivery, waiting: Waiting, labelled_ms: int) -> Subject:
+    return Subject(
+        topic=delivery.partition.topic,
+        partition=delivery.partition.number,
+        offset=delivery.offset,
+        part=waiting.part,
+        ticket_id=waiting.ticket_id,
+        tenant=waiting.tenant,
+        revision=waiting.revision,
+        lane=delivery.lane,
+        timestamp_ms=delivery.timestamp_ms,
+        labelled_ms=labelled_ms,
+        truncated=waiting.truncated,
+        overtook=delivery.overtook,
+    )
+
+
+def _headers(headers: Headers, subject: Subject) -> OwnHeaders:
+    copied = copied_headers(headers)
+    if any(
+        name.lower().startswith("ce_") or value.startswith(b"application/cloudevents")
+        for name, value in headers
+    ):
+        copied += cloud_event_headers(event_id(subject))
+    return copied
+
+
+def _say_urgent(subject: Subject, decision: Decision) -> None:
+    log.info(
+        "urgent_ticket",
+        event_id=event_id(subject),
+        ticket_id=subject.ticket_id,
+        decided_by=decision.decided_by,
+        reason=decision.reason,
+        overtook=subject.overtook,
+        latency_ms=max(subject.labelled_ms - subject.timestamp_ms, 0),
+    )
