@@ -1,0 +1,258 @@
+"""One consumer's life: it polls, opens what is assigned, commits, and ends with the process or a freeze.
+
+Rules
+-----
+* One task polls, never stops polling, and is never cancelled in a poll: a cancelled poll leaks the
+  client's count of fetches, and its guard against a stuck poller is off for good.
+* A gap in our own loop longer than the session timeout means that the group has gone on without us.
+  The partitions are closed before anything else is done, and a new consumer joins.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    IllegalStateError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
+
+from stream_classifier.core.backpressure import Backpressure
+from stream_classifier.core.journey import Partition
+from stream_classifier.core.stillness import LoopBeat
+from stream_classifier.core.tally import Tally
+from stream_classifier.kafka.assignment import Assignment
+from stream_classifier.kafka.broker_faults import broker_fault
+from stream_classifier.kafka.commits import Commits
+from stream_classifier.kafka.starts import open_partitions
+from stream_classifier.settings.kafka import Kafka
+
+log = structlog.get_logger(__name__)
+
+FORBIDDEN = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
+POLL_MS = 250  # the client ignores a longer wait during a rebalance, and a stop waits for the poll's end
+PAUSED_POLL_MS = 50  # while paused nothing arrives; what was finished must be noticed soon
+POLL_RECORDS = 500  # about 20 ms of work: an urgent ticket's call waits no longer for the loop
+RETRY_S = 0.5
+STOP_S = 5.0  # to leave the group; a coordinator that is away must not hold the process
+BEAT_S = 0.25
+
+
+class ConsumerFailed(Exception):
+    """The consumer cannot go on; its message names the error."""
+
+
+class Take(Protocol):
+    """Takes one poll's records of a partition, in delivery order, without waiting."""
+
+    def __call__(self, partition: Partition, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None: ...
+
+
+class Outgoing(Protocol):
+    """What must be out before partitions are given up."""
+
+    async def flush(self) -> None:
+        """Return when everything handed over is acknowledged."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """One consumer and its assignment. `now` is the loop's clock in seconds."""
+
+    settings: Kafka
+    client: dict[str, Any]
+    take: Take
+    outgoing: Outgoing
+    tally: Tally
+    now: Callable[[], float]
+    beat: LoopBeat
+    assignment: Assignment = field(init=False)
+    commits: Commits = field(init=False)
+    consumer: AIOKafkaConsumer = field(init=False)
+    backpressure: Backpressure = field(init=False)
+    polled_at: float = field(init=False)
+    stopping: bool = False
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.assignment = Assignment(self.tally, self.drain)
+        self.consumer = _consumer(self.settings, self.client)
+        self.commits = Commits(
+            consumer=self.consumer,
+            assignment=self.assignment,
+            tally=self.tally,
+            interval_s=self.settings.commit_interval_s,
+        )
+        self.backpressure = Backpressure(
+            max_tickets=self.settings.max_in_flight_tickets, max_bytes=self.settings.max_in_flight_bytes
+        )
+        self.polled_at = self.now()
+
+    async def run(self) -> None:
+        """Until `end` or a freeze. The consumer is still a member then; `close` lets it go.
+
+        Raises `ConsumerFailed` where a new consumer may do better, `OperatorFault` where a right is missing.
+        """
+        try:
+            await self._run()
+        except* (KafkaError, TimeoutError) as errors:
+            self.lose("the consumer failed")
+            raise self._translated(errors.exceptions[0]) from errors
+
+    def _translated(self, error: BaseException) -> Exception:
+        if isinstance(error, BaseExceptionGroup):
+            return self._translated(error.exceptions[0])
+        fault = broker_fault(error, self.settings) if isinstance(error, FORBIDDEN) else None
+        return fault or ConsumerFailed(type(error).__name__)
+
+    async def _run(self) -> None:
+        self.consumer.subscribe([self.settings.input_topic], listener=self.assignment)
+        await self.consumer.start()
+        admin = AIOKafkaAdminClient(**self.client)
+        await admin.start()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                background = [
+                    tasks.create_task(self._open_what_is_assigned(admin)),
+                    tasks.create_task(self.commits.run()),
+                ]
+                await self._poll()
+                await self._over.wait()
+                for task in background:
+                    task.cancel()
+        finally:
+            await admin.close()
+
+    def stop(self) -> None:
+        """Read no more; the poll under way ends by itself. What is done is still committed."""
+        self.stopping = True
+
+    def end(self) -> None:
+        """Nothing more is coming: let `run` return."""
+        self.stopping = True
+        self._over.set()
+
+    def lags(self) -> dict[int, int]:
+        """By partition, how many records lie between the commit and the end, as last heard."""
+        lags = {}
+        for tp, partition in self.assignment.partitions.items():
+            if (end := self.consumer.highwater(tp)) is not None:
+                lags[partition.number] = max(end - self.commits.committed(partition), 0)
+        return lags
+
+    def lose(self, why: str) -> None:
+        """The group has gone on without us: close everything now, and end this session."""
+        log.error("session_lost", why=why)
+        self.assignment.close()
+        self._over.set()
+
+    def alive(self) -> bool:
+        """Whether we may still act for our partitions: closes them where the loop was away too long."""
+        if self.beat.gap_s(self.now()) > self.settings.session_timeout_s:
+            self.beat.beat(self.now())
+            self.lose("this process stood still for longer than the session timeout")
+        return not self._over.is_set()
+
+    async def drain(self) -> None:
+        """Publish what is answered, then commit, within the drain's budget."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.drain_s):
+                await self.outgoing.flush()
+        await self.commits.commit()
+
+    async def close(self) -> None:
+        """Leave the group."""
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self.consumer.stop()
+        except (KafkaError, TimeoutError) as error:
+            log.warning("leave_failed", error=type(error).__name__)
+
+    async def _poll(self) -> None:
+        while not self.stopping and self.alive():
+            generation = self.assignment.generation
+            timeout_ms = PAUSED_POLL_MS if self.backpressure.full else POLL_MS
+            polled = await self.consumer.getmany(timeout_ms=timeout_ms, max_records=POLL_RECORDS)
+            self.polled_at = self.now()
+            if not self.alive():
+                return
+            if self.assignment.generation == generation and self.assignment.taking:
+                self._take(polled)
+            else:
+                self._read_again(polled)
+            self._rest_or_go_on()
+            await asyncio.sleep(0)  # a full buffer would otherwise hold the loop
+
+    def _take(self, polled: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
+        for tp, records in polled.items():
+            partition = self.assignment.partitions[tp]
+            partition.ledger.mark(self.now())
+            self.take(partition, records)
+
+    def _read_again(self, polled: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
+        """What a poll brought across a change of assignment is fetched again, if it is still ours."""
+        for tp in polled:
+            partition = self.assignment.partitions.get(tp)
+            if partition is not None:
+                self._seek(tp, partition.ledger.next_offset)
+
+    def _rest_or_go_on(self) -> None:
+        """Pause what may take no more, resume what may. Asked after each poll, since a rebalance makes
+        the client forget."""
+        full = self.backpressure.update(*self.assignment.in_flight)
+        ours = self.assignment.partitions.keys() & self.consumer.assignment()
+        rest = set(ours) if full else ours & self.commits.full_maps
+        paused = self.consumer.paused()
+        if to_pause := rest - paused:
+            self.consumer.pause(*to_pause)
+        if to_resume := (paused & ours) - rest:
+            self.consumer.resume(*to_resume)
+
+    async def _open_what_is_assigned(self, admin: AIOKafkaAdminClient) -> None:
+        while True:
+            assigned = await self.assignment.next_assigned()
+            generation = self.assignment.generation
+            try:
+                opened = await open_partitions(
+                    self.consumer,
+                    admin,
+                    self.settings.group_id,
+                    assigned,
+                    earliest=self.settings.auto_offset_reset == "earliest",
+                )
+            except (KafkaError, TimeoutError) as error:
+                log.warning("open_failed", error=type(error).__name__)
+                await asyncio.sleep(RETRY_S)
+                continue
+            if self.assignment.generation == generation:
+                for tp, partition in opened.items():
+                    self._seek(tp, partition.ledger.start)
+                self.assignment.open(opened)
+
+    def _seek(self, tp: TopicPartition, offset: int) -> None:
+        with suppress(IllegalStateError):  # taken away in this very moment: another reads it
+            self.consumer.seek(tp, offset)
+
+
+def _consumer(settings: Kafka, client: dict[str, Any]) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        **client,
+        group_id=settings.group_id,
+        enable_auto_commit=False,
+        auto_offset_reset=settings.auto_offset_reset,
+        isolation_level="read_committed",
+        session_timeout_ms=round(settings.session_timeout_s * 1000),
+        heartbeat_interval_ms=round(settings.session_timeout_s * 1000 / 6),
+        rebalance_timeout_ms=round(settings.rebalance_timeout_s * 1000),
+        partition_assignment_strategy=(RangePartitionAssignor,),
+        metadata_max_age_ms=60_000,
+    )

@@ -1,0 +1,204 @@
+"""The service's life: start, run, drain, stop.
+
+Stopping (promise 10): reading ends; calls under way are waited for until `LAST_STEPS_S` before
+`shutdown_s`, and what they answer is published and committed as it comes; texts that no call was begun
+for are left to Kafka. Then everything answered is flushed, the last commit is made, and the group is left.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+
+from stream_classifier.core.faults import OperatorFault
+from stream_classifier.core.stillness import LoopBeat
+from stream_classifier.core.tally import Tally
+from stream_classifier.kafka.connection import client_kwargs
+from stream_classifier.kafka.outbox import Outbox
+from stream_classifier.kafka.producer import Producer
+from stream_classifier.kafka.session import BEAT_S, ConsumerFailed, Session
+from stream_classifier.kafka.topic_rules import required
+from stream_classifier.kafka.waiting import require_topics, wait_for_broker
+from stream_classifier.observe.http import build_app, serve
+from stream_classifier.observe.metrics import new_registry
+from stream_classifier.observe.summary import Summary, take
+from stream_classifier.service.building import Builder, Pipeline
+from stream_classifier.service.watching import Watch
+from stream_classifier.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+LAST_STEPS_S = 5.0  # contract: for the flush, the last commit and leaving the group
+MARGIN_S = 0.5  # for what comes after: closing files and connections
+SUMMARY_S = 30.0
+LOOK_S = 1.0
+REJOIN_S = 1.0  # between two consumers, where the first could not join
+
+
+class Service:
+    """`run` returns when `stop` has been called and all is handed over, or raises `OperatorFault`."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], tally: Tally | None = None) -> None:
+        self.settings = settings
+        self.tally = tally or Tally()
+        self.http_address: str | None = None
+        self.session: Session | None = None
+        self._environ = environ
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin to stop; safe to call from a signal handler of the loop, and again."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Run until stopped."""
+        try:
+            async with AsyncExitStack() as stack:
+                await self._run(stack)
+        except* OperatorFault as faults:
+            raise _first(faults) from None
+
+    async def _run(self, stack: AsyncExitStack) -> None:
+        settings, now = self.settings, asyncio.get_running_loop().time
+        log.info("service_starting", settings_digest=settings.digest, delivery=settings.kafka.delivery)
+        builder = Builder(settings, self.tally)
+        cache = await stack.enter_async_context(builder.cache())
+        clients = builder.clients(self._environ)
+        for client in clients.values():
+            await stack.enter_async_context(client)
+        producer = Producer(client_kwargs(settings.kafka))
+        outbox = Outbox(
+            producer=producer,
+            input_topic=settings.kafka.input_topic,
+            output_topic=settings.kafka.output_topic,
+            dead_letter_topic=settings.kafka.dead_letter_topic,
+            tally=self.tally,
+            alive=lambda: self.session is not None and self.session.alive(),
+        )
+        pipeline = builder.pipeline(cache, clients, outbox)
+        watch = Watch(
+            tally=self.tally,
+            pipeline=pipeline,
+            session=lambda: self.session,
+            now=now,
+            stall_s=settings.health.stall_s,
+        )
+        app = build_app(watch.health(), new_registry(self.tally), lambda: take(self.tally))
+        http = serve(app, settings.http.host, settings.http.port)
+        self.http_address = await stack.enter_async_context(http)
+        if not await self._kafka_is_ready(producer):
+            return
+        stack.push_async_callback(producer.stop)
+        await self._work(pipeline, outbox, watch)
+        log.info("service_stopped")
+
+    async def _kafka_is_ready(self, producer: Producer) -> bool:
+        """Wait for Kafka; False where we were stopped meanwhile."""
+        kafka = self.settings.kafka
+
+        async def ready() -> None:
+            await wait_for_broker(kafka)
+            await require_topics(kafka, required(kafka))
+            await producer.start((kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic))
+
+        return await _unless(self._stopping, ready())
+
+    async def _work(self, pipeline: Pipeline, outbox: Outbox, watch: Watch) -> None:
+        beat = LoopBeat(asyncio.get_running_loop().time())
+        lanes = pipeline.lanes
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(run, name=name)
+                for name, run in {
+                    "beat": self._beat(beat, watch),
+                    "outbox": outbox.run(),
+                    "deadlines": pipeline.deadlines.run(),
+                    "probes": pipeline.gate.probe_forever(lanes.bulk.answering.caller.probe),
+                    "summary": Summary(self.tally, time.monotonic).report_every(SUMMARY_S),
+                    **{f"{lane} look-ups": look_ups.run() for lane, look_ups in pipeline.look_ups.items()},
+                }.items()
+            ]
+            asking = [tasks.create_task(lanes.bulk.run()), tasks.create_task(lanes.urgent.run())]
+            sessions = tasks.create_task(self._sessions(pipeline, outbox, beat))
+            await self._stopping.wait()
+            await self._hand_over(pipeline, asking, sessions)
+            for task in running:
+                task.cancel()
+
+    async def _beat(self, beat: LoopBeat, watch: Watch) -> None:
+        """Notice when this process stood still, before anything else acts on what it believes."""
+        looked_at = 0.0
+        now = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(BEAT_S)
+            if self.session is not None:
+                self.session.alive()
+            beat.beat(now())
+            if now() - looked_at >= LOOK_S:
+                looked_at = now()
+                watch.look()
+
+    async def _sessions(self, pipeline: Pipeline, outbox: Outbox, beat: LoopBeat) -> None:
+        """One consumer after another: a new one where the last was lost."""
+        while not self._stopping.is_set():
+            self.session = Session(
+                settings=self.settings.kafka,
+                client=client_kwargs(self.settings.kafka),
+                take=pipeline.arrivals.take,
+                outgoing=outbox,
+                tally=self.tally,
+                now=asyncio.get_running_loop().time,
+                beat=beat,
+            )
+            try:
+                await self.session.run()
+            except* ConsumerFailed as failures:
+                error = str(failures.exceptions[0])
+                log.warning("consumer_failed", error=error, retry_after_s=REJOIN_S)
+            finally:
+                await self.session.close()
+            await _unless(self._stopping, asyncio.sleep(REJOIN_S))
+
+    async def _hand_over(
+        self, pipeline: Pipeline, asking: Sequence[asyncio.Task[None]], sessions: asyncio.Task[None]
+    ) -> None:
+        """Promise 10: wait for calls, flush, commit, leave."""
+        began, now = time.monotonic(), time.monotonic
+        log.info("service_stopping", calls_wait_s=self.settings.shutdown_s - LAST_STEPS_S)
+        if self.session is not None:
+            self.session.stop()
+        pipeline.lanes.stop()
+        _, unfinished = await asyncio.wait(asking, timeout=self.settings.shutdown_s - LAST_STEPS_S)
+        for task in unfinished:
+            task.cancel()
+        left_s = self.settings.shutdown_s - (now() - began) - MARGIN_S
+        try:
+            async with asyncio.timeout(left_s):
+                if self.session is not None:
+                    await self.session.drain()
+                    self.session.end()
+                await asyncio.wait([sessions])
+        except TimeoutError:
+            log.warning("stop_incomplete", waited_s=round(now() - began, 1))
+            sessions.cancel()
+
+
+async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do the work, but no longer than until we are to stop; False where that came first."""
+    async with asyncio.TaskGroup() as tasks:
+        doing = tasks.create_task(work)
+        stop = tasks.create_task(stopping.wait())
+        await asyncio.wait([doing, stop], return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not doing.done():
+            doing.cancel()
+            return False
+    return True
+
+
+def _first(faults: BaseExceptionGroup[OperatorFault]) -> OperatorFault:
+    found = faults.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
