@@ -57,6 +57,8 @@ class Service:
         """Run until stopped."""
         try:
             async with AsyncExitStack() as stack:
+                bound = structlog.contextvars.bound_contextvars(group_id=self.settings.kafka.group_id)
+                stack.enter_context(bound)
                 await self._run(stack)
         except* OperatorFault as faults:
             raise _first(faults) from None
