@@ -35,12 +35,16 @@ class DemoFigures:
     needs_review: Mapping[str, int] = field(default_factory=dict)  # by reason
     dead_letters: int = 0  # records
     passed_over: int = 0  # records
+    left: int = 0  # records not done when it was stopped: still Kafka's, a restart takes them up
+    lost: int = 0  # records that neither came out nor are Kafka's to deliver again; known at the end
+    repeated: int = 0  # what came out beyond once a record; known at the end
     in_flight: int = 0
     rate_per_s: float = 0.0
     hits: int = 0  # answered from the cache
     shared: int = 0  # answered by a call that another ticket had asked for
-    calls: int = 0
-    texts_per_call: float = 0.0
+    calls: int = 0  # in both lanes
+    urgent_calls: int = 0  # of one text each
+    texts_per_call: float = 0.0  # of the bulk lane's
     tokens: int = 0  # in and out, as the provider counted them
     cost_usd: float = 0.0
     single_cost_usd: float = 0.0  # the same tickets with one call each
@@ -65,6 +69,11 @@ class DemoFigures:
     def done(self) -> int:
         """What has come out: a label, a review, a dead letter, or passed over by a rule."""
         return self.labelled_in_all + self.reviews + self.dead_letters + self.passed_over
+
+    @property
+    def known(self) -> float:
+        """The share of labelled tickets that no call was made for: from the cache, or with another."""
+        return (self.hits + self.shared) / max(self.labelled_in_all, 1)
 
     @property
     def saved(self) -> float:

@@ -19,8 +19,8 @@ from stream_classifier.lab.figures import DemoFigures, RecentTicket, clock, mill
 MAX_WIDTH = 100
 """Wider lines are harder to follow than empty margins are ugly."""
 
-FIXED_LINES = 19
-"""What stands above the tickets, and one line left free at the foot."""
+FIXED_LINES = 20
+"""What stands above the tickets, the line below them, and one that is left free."""
 
 MAX_RECENT = 18
 
@@ -32,9 +32,10 @@ NAME_WIDTH = 20
 Side = Literal["left", "right"]
 
 
-def screen(figures: DemoFigures) -> RenderableType:
-    """The whole screen for this moment; it fits itself to the terminal when it is drawn."""
-    return _Screen(figures)
+def screen(figures: DemoFigures, foot: str = "") -> RenderableType:
+    """The whole screen for this moment, with a line at its foot; it fits itself to the terminal when it is
+    drawn."""
+    return _Screen(figures, foot)
 
 
 def bar(share: float, width: int, style: str) -> ProgressBar:
@@ -79,8 +80,9 @@ def grid(*widths: int, sides: Sequence[Side]) -> Table:
 class _Screen:
     """Lays the parts out when it is drawn, for that terminal's width and height."""
 
-    def __init__(self, figures: DemoFigures) -> None:
+    def __init__(self, figures: DemoFigures, foot: str) -> None:
         self._figures = figures
+        self._foot = foot
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(options.max_width, MAX_WIDTH)
@@ -98,6 +100,7 @@ class _Screen:
         if room > 0:
             yield Rule(style=DIM)
             yield Padding(_recent(figures.recent[:room], width), (0, 1))
+        yield Padding(Text(self._foot, DIM, no_wrap=True, overflow="ellipsis"), (0, 1))
 
 
 def _head(figures: DemoFigures, width: int) -> RenderableType:
@@ -128,9 +131,16 @@ def _counts(figures: DemoFigures, width: int) -> RenderableType:
         (figures.labelled.get("bulk", 0), "bulk labelled"),
         (figures.labelled.get("urgent", 0), "urgent labelled"),
     )
-    known = _figures((figures.hits, "from the cache"), (figures.shared, "by another ticket's call"))
-    each = f"{figures.texts_per_call:.1f}"
-    asked = _figures((figures.calls, "calls"), (each, "texts each"), (figures.tokens, "tokens"))
+    known = _figures(
+        (figures.hits, "from the cache"),
+        (figures.shared, "with another ticket"),
+        (f"{figures.known * 100:.0f} %", "of all"),
+    )
+    asked = _figures(
+        (figures.calls - figures.urgent_calls, f"calls of {figures.texts_per_call:.1f} texts"),
+        (figures.urgent_calls, "urgent calls"),
+        (figures.tokens, "tokens"),
+    )
     table = grid(NAME_WIDTH, width - NAME_WIDTH, sides=("left", "left"))
     for name, line in (("tickets", came), ("answered without", known), ("asked the model", asked)):
         table.add_row(name, line)

@@ -26,7 +26,8 @@ FIGURES = DemoFigures(
     rate_per_s=41.6,
     hits=282,
     shared=61,
-    calls=121,
+    calls=175,
+    urgent_calls=54,
     texts_per_call=9.3,
     tokens=203_114,
     cost_usd=0.0123,
@@ -93,18 +94,28 @@ def test_figures_of_any_size_stay_on_their_line(counts: tuple[int, int, int, int
     assert len(drawn(screen(many)).splitlines()) == len(drawn(screen(FIGURES)).splitlines())
 
 
+def test_the_line_at_the_foot_is_always_there() -> None:
+    assert "Ctrl-C" in drawn(screen(FIGURES, "Ctrl-C ends it"))
+
+
 def test_the_summary_says_that_nothing_was_lost_when_all_came_out() -> None:
     assert "nothing was lost" in drawn(summary(ENDED, model="m"))
 
 
-def test_the_summary_says_how_many_have_not_come_out() -> None:
-    shown = drawn(summary(replace(ENDED, tickets_in=ENDED.done + 3), model="m"))
-    assert "3 have not come out" in shown
+def test_the_summary_says_how_many_were_lost() -> None:
+    shown = drawn(summary(replace(ENDED, lost=3), model="m"))
+    assert "3 were lost" in shown
     assert "nothing was lost" not in shown
 
 
 def test_the_summary_says_when_something_came_out_twice() -> None:
-    assert "2 came out more than once" in drawn(summary(replace(ENDED, tickets_in=ENDED.done - 2), model="m"))
+    assert "2 came out more than once" in drawn(summary(replace(ENDED, repeated=2), model="m"))
+
+
+def test_what_was_left_to_kafka_counts_as_left_and_not_as_lost() -> None:
+    shown = drawn(summary(replace(ENDED, left=4), model="m"))
+    assert "4 left to Kafka" in " ".join(shown.split())
+    assert "nothing was lost" in shown
 
 
 def test_the_summary_sets_the_cost_against_one_call_a_ticket() -> None:
