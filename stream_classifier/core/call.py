@@ -16,7 +16,7 @@ class Signal(StrEnum):
     ANSWERED = "answered"  # 200, finished by itself, with content (which may still be wrong)
     LENGTH = "length"  # 200, cut off at the reply budget
     REFUSED = "refused"  # refusal or content filter, as a finish reason or as a 400
-    MALFORMED = "malformed"  # 200, but no chat completion in it
+    MALFORMED = "malformed"  # 200, finished by itself, and nothing said
     OVERFLOW = "overflow"  # the context is too long (400), or the body is (413)
     RATE_LIMITED = "rate_limited"  # 429 that passes with time
     QUOTA = "quota"  # 429 `insufficient_quota`, 402: passes with money
@@ -24,7 +24,7 @@ class Signal(StrEnum):
     BAD_REQUEST = "bad_request"  # any other 4xx: we have nothing left to leave out
     KEY_REFUSED = "key_refused"  # 401, 403
     MODEL_UNKNOWN = "model_unknown"  # 404
-    SERVER_ERROR = "server_error"  # 5xx
+    SERVER_ERROR = "server_error"  # 5xx, or a 200 that holds no completion: a gateway's login page
     RESET = "reset"  # the connection broke after the request was sent
     UNREACHABLE = "unreachable"  # connect timeout, connection refused, DNS, TLS
     TIMEOUT = "timeout"  # sent, and no answer within the time limit

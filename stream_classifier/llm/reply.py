@@ -1,8 +1,9 @@
 """A 200's body, read into a Signal, the reply's text and the usage.
 
 A 200 alone means little: gateways send errors with it, models refuse in it, and some bodies are a login
-page. `finish_reason` and `refusal` come first, the content last. What the content says is not looked at
-here.
+page. A body that is no completion at all is a failure of the way to the model, not of the texts: it gets
+what a 5xx gets, so that an hour of login pages is an outage and no text is given up for it.
+`finish_reason` and `refusal` come first, the content last. What the content says is not looked at here.
 """
 
 from collections.abc import Collection, Mapping
@@ -59,9 +60,9 @@ def read_reply(body: bytes, sent: Collection[str]) -> Reply:
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return Reply(signal=Signal.MALFORMED, detail=NOT_JSON)
+        return Reply(signal=Signal.SERVER_ERROR, detail=NOT_JSON)
     if not isinstance(parsed, dict):
-        return Reply(signal=Signal.MALFORMED, detail=NO_COMPLETION)
+        return Reply(signal=Signal.SERVER_ERROR, detail=NO_COMPLETION)
     usage = read_usage(parsed.get("usage"))
     match parsed:
         case {"choices": [{"message": dict(message), **choice}, *_]}:
@@ -69,7 +70,7 @@ def read_reply(body: bytes, sent: Collection[str]) -> Reply:
         case {"error": dict() | str() as error}:
             refusal = read_error(_status(error), body, sent)
             return Reply(signal=refusal.signal, detail=refusal.detail, usage=usage)
-    return Reply(signal=Signal.MALFORMED, detail=NO_COMPLETION, usage=usage)
+    return Reply(signal=Signal.SERVER_ERROR, detail=NO_COMPLETION, usage=usage)
 
 
 def read_usage(usage: Any) -> Usage | None:

@@ -127,9 +127,9 @@ async def test_a_refusal_with_nothing_left_to_leave_out_is_a_bad_request() -> No
         b"",
     ],
 )
-async def test_a_200_that_is_no_completion_is_malformed(body: bytes) -> None:
+async def test_a_200_that_is_no_completion_is_the_provider_s_failure(body: bytes) -> None:
     outcome = await outcome_of(response(200, body))
-    assert (outcome.signal, outcome.status) == (Signal.MALFORMED, 200)
+    assert (outcome.signal, outcome.status) == (Signal.SERVER_ERROR, 200)
 
 
 async def test_calls_cancelled_half_way_leave_the_client_usable() -> None:

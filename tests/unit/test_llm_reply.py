@@ -91,16 +91,18 @@ def test_an_error_inside_a_200_is_read_as_an_error(error: Any, signal: Signal) -
         {"choices": None},
         {"choices": [{"text": "a completion of the old kind"}]},
         {"choices": [{"message": "hello"}]},
-        completion(content=None),
-        completion(content="  \n"),
-        completion(content={"t01": "47 bug"}),
-        completion(content=7),
     ],
 )
-def test_what_is_no_completion_is_malformed_and_says_what_to_check(body: Any) -> None:
+def test_what_is_no_completion_is_the_provider_s_failure_and_says_what_to_check(body: Any) -> None:
     reply = read(body)
-    assert reply.signal is Signal.MALFORMED
+    assert reply.signal is Signal.SERVER_ERROR
     assert reply.detail
+
+
+@pytest.mark.parametrize("content", [None, "  \n", {"t01": "47 bug"}, 7])
+def test_a_reply_that_says_nothing_is_malformed(content: Any) -> None:
+    reply = read(completion(content=content))
+    assert (reply.signal, bool(reply.detail)) == (Signal.MALFORMED, True)
 
 
 @pytest.mark.parametrize(
