@@ -6,8 +6,8 @@ An entry answers its record only if all of this holds, and never by its place in
 2. the value is a string that begins with that record's check and one blank;
 3. it goes on with one label a question, parted by bars, each exactly a label of that question, or `?`.
 
-Blanks around a label or around the object, and a code fence around the object, change nothing and are
-passed over. Nothing else is: a reply that is no JSON is not mended, since a mended one can hold a label
+Blanks around a label or around the object, and one code fence around the object, with or without a word to
+the reader outside of it, change nothing and are passed over. Nothing else is: a reply that is no JSON is not mended, since a mended one can hold a label
 that the model never finished. Only where the provider says that it cut the reply off are entries read one by
 one, up to the first that is not closed.
 
@@ -93,14 +93,21 @@ def read_reply(content: str, checks: Sequence[int], taxonomy: Taxonomy, *, cut: 
 
 def _pairs(content: str, *, cut: bool) -> Sequence[tuple[str, object]] | None:
     """The object's entries in their order; None where the content is not one JSON object."""
-    text = content.strip()
-    if text.startswith("```"):
-        text = text[3:].removeprefix("json").removesuffix("```").strip()
+    text = _unfenced(content.strip())
     try:
         whole = _DECODER.decode(text)
     except (ValueError, RecursionError):  # no JSON, or nested deeper than Python reads
         return _closed_pairs(text) if cut else None
     return whole if isinstance(whole, _Pairs) else None
+
+
+def _unfenced(text: str) -> str:
+    """What stands in the only code fence; the text itself where there is none, or more than one."""
+    if text.startswith("{"):
+        return text
+    _, opened, rest = text.partition("```")
+    inside, _, after = rest.partition("```")
+    return inside.removeprefix("json").strip() if opened and "```" not in after else text
 
 
 def _closed_pairs(text: str) -> Sequence[tuple[str, object]] | None:

@@ -204,6 +204,16 @@ def test_a_cut_reply_that_is_whole_is_read_as_any_other() -> None:
     assert results(json.dumps(FAITHFUL) + " \n" * 9, cut=True) == ANSWERS
 
 
+def test_a_word_to_the_reader_outside_the_only_fence_changes_nothing() -> None:
+    content = 'Here are the labels:\n```json\n{"t01":"47 bug"}\n```\nLet me know if I can help.'
+    assert read_reply(content, (47,), ONE).results == (Answer(("bug",)),)
+
+
+def test_of_two_fences_neither_is_read() -> None:
+    content = '```json\n{"t01":"47 bug"}\n```\nor\n```json\n{"t01":"47 other"}\n```'
+    assert read_reply(content, (47,), ONE).results == (Flaw.MALFORMED,)
+
+
 def test_a_cut_reply_in_a_fence_that_was_never_closed_is_read() -> None:
     assert results('```json\n{"t01":"47 bug",\n"t02":"13 oth', cut=True)[:2] == (ANSWERS[0], Flaw.MISSING)
 
