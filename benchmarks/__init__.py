@@ -1,0 +1,12 @@
+"""What we claim, measured: `python -m benchmarks` (or `make bench`). The last results: docs/performance.md.
+
+The claims:
+
+    hot_path    tickets that the cache knows, against the bare consume-and-produce loop
+    goodput     a backlog through a slow provider, against the ideal schedule of the same calls
+    urgent      an urgent ticket's time, with and without 10,000 bulk tickets before it
+
+What they stand on: `kafka` (a real Apache Kafka, its topics), `processes` (the service, the simulated
+provider and the bare loop, each a process of its own that can be paused), `figures` and `schedule` (the
+arithmetic), `report` (the table and the JSON).
+"""

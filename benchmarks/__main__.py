@@ -1,0 +1,117 @@
+"""`python -m benchmarks`: what there is to measure, one of it, or all."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks import fault_report, faults, goodput, hot_path, report, urgent
+from benchmarks.figures import Findings
+from benchmarks.kafka import a_kafka
+from tests.brokers import Unavailable
+
+Measure = Callable[[str, Path], Coroutine[Any, Any, Findings]]
+"""Given bootstrap servers and a directory for what it writes."""
+
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here, too.")]
+
+app = typer.Typer(add_completion=False, no_args_is_help=False, help=__doc__)
+
+
+@app.callback(invoke_without_command=True)
+def everything_by_default(context: typer.Context) -> None:
+    """Measure what the documentation claims; without a command, all of it."""
+    if context.invoked_subcommand is None:
+        everything()
+
+
+@app.command("hot-path")
+def measure_hot_path(
+    rounds: Annotated[int, typer.Option(min=1, help="Of each variant, in turn.")] = 5,
+    tickets: Annotated[int, typer.Option(min=1000, help="In one round.")] = 100_000,
+    texts: Annotated[int, typer.Option(min=1, help="Distinct ones among the tickets.")] = 2_000,
+    json: JsonFile = None,
+) -> None:
+    """Tickets that the cache knows, against the bare consume-and-produce loop (3 minutes)."""
+    size = hot_path.Size(rounds=rounds, tickets=tickets, texts=texts)
+    run({"hot-path": lambda servers, directory: hot_path.measure(servers, directory, size)}, json)
+
+
+@app.command("goodput")
+def measure_goodput(
+    source: Annotated[
+        Path | None, typer.Option("--input", metavar="FILE", help="JSONL or CSV; none: made tickets.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="So many rows at most.")] = 6_000,
+    json: JsonFile = None,
+) -> None:
+    """A backlog through a slow provider, against the ideal schedule of the same calls (2 minutes)."""
+    run({"goodput": lambda servers, directory: goodput.measure(servers, directory, source, limit)}, json)
+
+
+@app.command("urgent")
+def measure_urgent(
+    tickets: Annotated[int, typer.Option(min=100, help="Alone, and again behind the backlog.")] = 300,
+    backlog: Annotated[int, typer.Option(min=1, help="Bulk tickets before each.")] = 10_000,
+    json: JsonFile = None,
+) -> None:
+    """An urgent ticket's time, with and without a backlog before it (3 minutes)."""
+    size = urgent.Size(tickets=tickets, backlog=backlog)
+    run({"urgent": lambda servers, directory: urgent.measure(servers, directory, size)}, json)
+
+
+@app.command("faults")
+def measure_faults(
+    seed: Annotated[int, typer.Option(help="Of the tickets and of the faults' chances.")] = 1,
+    outage_s: Annotated[float, typer.Option(min=10, help="How long an outage lasts, in seconds.")] = 60,
+    only: Annotated[str, typer.Option(metavar="TEXT", help="Failures whose name contains this.")] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="As it stands in the documentation.")] = False,
+) -> None:
+    """What becomes of tickets while the provider fails, a row a failure; needs no Kafka (2 minutes)."""
+    found = faults.measure(seed=seed, outage_s=outage_s, only=only, tell=_progress)
+    print(fault_report.report(found, markdown=markdown))
+    if found.shortcomings:
+        raise typer.Exit(1)
+
+
+def _progress(failure: str) -> None:
+    print(f"done: {failure}", file=sys.stderr, flush=True)
+
+
+@app.command("all")
+def everything(json: JsonFile = None) -> None:
+    """Every benchmark at its usual size (8 minutes)."""
+    run(
+        {
+            "hot-path": lambda servers, directory: hot_path.measure(servers, directory, hot_path.Size()),
+            "goodput": lambda servers, directory: goodput.measure(servers, directory, None, 6_000),
+            "urgent": lambda servers, directory: urgent.measure(servers, directory, urgent.Size()),
+        },
+        json,
+    )
+
+
+def run(measures: dict[str, Measure], json: Path | None) -> None:
+    """Measure on one Kafka, print as it goes. Exit status 1 where something required does not hold."""
+    found: dict[str, Findings] = {}
+    with tempfile.TemporaryDirectory(prefix="stream-classifier-benchmarks-") as name:
+        directory = Path(name)
+        try:
+            with a_kafka(directory / "kafka") as servers:
+                for title, measure in measures.items():
+                    found[title] = asyncio.run(measure(servers, directory))
+                    print(report.table(found[title]), end="\n\n", flush=True)
+        except Unavailable as error:
+            raise SystemExit(f"A real Kafka is needed to measure on: {error}") from error
+    if json is not None:
+        json.write_bytes(report.as_json(found))
+    if not all(findings.hold for findings in found.values()):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,57 @@
+"""What a benchmark found: figures, each with what is required of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import ceil
+from statistics import median
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One thing that was measured: a value a round, or one in all. What is required holds of the median."""
+
+    name: str
+    values: Sequence[float]
+    unit: str = ""
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def middle(self) -> float:
+        """The median over the rounds."""
+        return median(self.values)
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether it is as required; None where nothing is."""
+        if self.at_least is None and self.at_most is None:
+            return None
+        return (self.at_least is None or self.middle >= self.at_least) and (
+            self.at_most is None or self.middle <= self.at_most
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, with the verdict."""
+        return asdict(self) | {"median": self.middle, "holds": self.holds}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """The figures of one benchmark, and a sentence that says what was run."""
+
+    title: str
+    figures: Sequence[Figure]
+
+    @property
+    def hold(self) -> bool:
+        """True where every figure is as required."""
+        return all(figure.holds is not False for figure in self.figures)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of all do not exceed (nearest rank). Raises ValueError
+    where there are none."""
+    if not values:
+        raise ValueError("a percentile needs at least one value")
+    return sorted(values)[max(ceil(share * len(values)), 1) - 1]

@@ -1,0 +1,125 @@
+"""The processes that are measured: the service as it runs elsewhere, the simulated provider, the bare loop.
+
+Each is a process of its own, so that the benchmark's own work is not on its account. One that is paused
+(SIGSTOP) uses nothing and keeps all it knows: so a topic is filled while its consumer, warm, stands still.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks.kafka import Topics
+from stream_classifier.lab.made_tickets import DEMO_TAXONOMY
+from tests.brokers.daemon import Daemon
+from tests.brokers.ports import free_ports
+
+HOST = "127.0.0.1"
+START_WAIT_S = 30.0
+POLL_S = 0.05
+
+
+class DidNotStart(Exception):
+    """A process ended early or was not ready in time; the text holds the end of its log."""
+
+
+class Process(Daemon):
+    """A daemon that serves HTTP at `url`, and whose use of the processor can be read."""
+
+    def __init__(self, name: str, command: list[str], log: Path, url: str = "") -> None:
+        super().__init__(f"benchmark-{name}-{os.getpid()}", command, log)
+        self.url = url
+
+    def cpu_s(self) -> float:
+        """Seconds of processor time used so far, in user and system mode (Linux: /proc)."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    async def ready(self, path: str) -> None:
+        """Return when `path` answers 200. Raises `DidNotStart`."""
+        try:
+            async with asyncio.timeout(START_WAIT_S), httpx.AsyncClient(base_url=self.url) as client:
+                while not await _answers(client, path):
+                    if not self.is_running:
+                        raise DidNotStart(f"{self.name} ended early. Its log ends:\n{self.log_tail()}")
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError as error:
+            raise DidNotStart(f"{self.name} is not ready. Its log ends:\n{self.log_tail()}") from error
+
+    async def get(self, path: str) -> httpx.Response:
+        """What it answers."""
+        async with httpx.AsyncClient(base_url=self.url) as client:
+            return (await client.get(path)).raise_for_status()
+
+    async def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples that have these labels."""
+        text = (await self.get("/metrics")).text
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == f"stream_classifier_{name}" and labels.items() <= sample.labels.items()
+        )
+
+
+@contextmanager
+def running(process: Process) -> Iterator[Process]:
+    """The process, started; killed where the block ends, if it has not been stopped."""
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def simulator(directory: Path, *options: str) -> Process:
+    """The simulated provider, with options of `stream-classifier simulate-llm`."""
+    [port] = free_ports(1)
+    command = [sys.executable, "-m", "stream_classifier", "simulate-llm", "--port", str(port), *options]
+    return Process("simulator", command, directory / "simulator.log", f"http://{HOST}:{port}")
+
+
+def service(directory: Path, topics: Topics, provider: Process, settings: Mapping[str, Any]) -> Process:
+    """`stream-classifier run` on these topics; `settings` are laid over the defaults, group by group."""
+    [port] = free_ports(1)
+    file = directory / f"{topics.group_id}.yaml"
+    file.write_text(yaml.safe_dump(_configuration(topics, provider, port, settings)))
+    command = [sys.executable, "-m", "stream_classifier", "run", "--config", str(file)]
+    return Process(topics.group_id, command, file.with_suffix(".log"), f"http://{HOST}:{port}")
+
+
+def _configuration(
+    topics: Topics, provider: Process, port: int, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    ours: dict[str, dict[str, Any]] = {
+        "kafka": {
+            "bootstrap_servers": topics.bootstrap_servers,
+            "input_topic": topics.input,
+            "output_topic": topics.output,
+            "dead_letter_topic": topics.dead_letters,
+            "group_id": topics.group_id,
+        },
+        "llm": {"base_url": f"{provider.url}/v1"},
+        "cache": {"backend": "memory"},
+        "http": {"host": HOST, "port": port},
+        "log": {"format": "json"},
+        "taxonomy": dict(DEMO_TAXONOMY),
+    }
+    for group, values in settings.items():
+        ours[group] = ours.get(group, {}) | values
+    return ours
+
+
+async def _answers(client: httpx.AsyncClient, path: str) -> bool:
+    try:
+        return (await client.get(path)).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,68 @@
+"""Findings for people, as a plain table, and for programs, as JSON."""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from benchmarks.figures import Figure, Findings
+
+HEAD = ("", "min", "median", "max", "", "required")
+
+
+def table(findings: Findings) -> str:
+    """The figures a line each; a figure with one value has it as its median."""
+    rows = [HEAD, *(_row(figure) for figure in findings.figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    return "\n".join([findings.title, "", *(_line(row, widths) for row in rows)])
+
+
+def as_json(found: Mapping[str, Findings]) -> bytes:
+    """All findings by the benchmark's name, with the machine that they were had on."""
+    benchmarks = {
+        name: {"title": f.title, "figures": [figure.as_json() for figure in f.figures]}
+        for name, f in found.items()
+    }
+    return orjson.dumps({"machine": machine(), "benchmarks": benchmarks}, option=orjson.OPT_INDENT_2)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on most."""
+    return {
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.release()}",
+        "architecture": platform.machine(),
+        "python": platform.python_version(),
+    }
+
+
+def _row(figure: Figure) -> tuple[str, ...]:
+    spread = (
+        ("", "") if len(figure.values) == 1 else (_number(min(figure.values)), _number(max(figure.values)))
+    )
+    return (figure.name, spread[0], _number(figure.middle), spread[1], figure.unit, _required(figure))
+
+
+def _required(figure: Figure) -> str:
+    if figure.holds is None:
+        return ""
+    bounds = [
+        f"{sign} {_number(bound)}"
+        for sign, bound in (("≥", figure.at_least), ("≤", figure.at_most))
+        if bound is not None
+    ]
+    return f"{', '.join(bounds)}: {'held' if figure.holds else 'NOT HELD'}"
+
+
+def _number(value: float) -> str:
+    """Whole numbers with commas, small ones with as many digits as say something."""
+    if value == int(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    name, *numbers = (f"{row[0]:<{widths[0]}}", *(f"{row[i]:>{widths[i]}}" for i in (1, 2, 3)))
+    return "  ".join([name, *numbers, f"{row[4]:<{widths[4]}}", row[5]]).rstrip()
