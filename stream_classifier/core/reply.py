@@ -7,9 +7,9 @@ An entry answers its record only if all of this holds, and never by its place in
 3. it goes on with one label a question, parted by bars, each exactly a label of that question, or `?`.
 
 Blanks around a label or around the object, and one code fence around the object, with or without a word to
-the reader outside of it, change nothing and are passed over. Nothing else is: a reply that is no JSON is not mended, since a mended one can hold a label
-that the model never finished. Only where the provider says that it cut the reply off are entries read one by
-one, up to the first that is not closed.
+the reader outside of it, change nothing and are passed over. Nothing else is: a reply that is no JSON is
+not mended, since a mended one can hold a label that the model never finished. Only where the provider says
+that it cut the reply off are entries read one by one, up to the first that is not closed.
 
 Where many checks are wrong the model has lost count, and those that match may match by chance: then
 nothing of the reply is trusted.

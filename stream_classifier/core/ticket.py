@@ -39,9 +39,6 @@ class Ticket:
     priority: str | None
     tags: tuple[str, ...]
     tenant: str | None
-    language: str | None
-    channel: str | None
-    created_at: str | None
     revision: str | None  # `revision`, or else `updated_at`
     context: tuple[tuple[str, str], ...] = ()  # (path, value) of `ticket.context_fields`
 
@@ -124,9 +121,6 @@ class TicketReader:
             priority=fields.text(parts, "priority"),
             tags=fields.tags(parts),
             tenant=fields.text(parts, "tenant"),
-            language=fields.hint(parts, "language"),
-            channel=fields.hint(parts, "channel"),
-            created_at=fields.hint(parts, "created_at"),
             revision=fields.text(parts, "revision"),
             context=self._context_of(raw, parts) if self._context else (),
         )

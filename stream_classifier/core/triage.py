@@ -13,6 +13,7 @@ without the keyword, which nearly all are, and the two neighbours of a hit are t
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
+from functools import lru_cache
 
 from stream_classifier.core.text import fold
 from stream_classifier.core.ticket import Ticket
@@ -31,6 +32,7 @@ _UNSPACED = (
     (0x1B000, 0x1B16F),  # kana, extended
     (0x20000, 0x3FFFF),  # rarer ideographs
 )
+PLAIN_NAMES = 1024  # priorities and tags are a few words, met in nearly every record
 _STARTS = tuple(first for first, _ in _UNSPACED)
 
 
@@ -80,6 +82,7 @@ class Triage:
         return next((rule for tag in tags if (rule := self._tags.get(_plain(tag)))), None)
 
 
+@lru_cache(PLAIN_NAMES)
 def _plain(name: str) -> str:
     return name.strip().casefold()
 

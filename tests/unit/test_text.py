@@ -24,9 +24,6 @@ def ticket(
         priority=None,
         tags=(),
         tenant=None,
-        language=None,
-        channel=None,
-        created_at=None,
         revision=None,
         context=context,
     )

@@ -24,9 +24,6 @@ def ticket(priority: str | None = None, tags: tuple[str, ...] = (), tenant: str 
         priority=priority,
         tags=tags,
         tenant=tenant,
-        language=None,
-        channel=None,
-        created_at=None,
         revision=None,
     )
 

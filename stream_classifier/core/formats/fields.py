@@ -5,7 +5,7 @@
 - Any other shape is a fault where something depends on the field: what the model reads (subject, body,
   body_format), the lane (priority, tags, tenant) or the order of revisions. A body that is passed over
   in silence would be labelled by its subject alone, a lost tenant would share a cache.
-- `language`, `channel` and `created_at` only inform: what cannot be read there is left out.
+- `language`, `channel` and `created_at` are read only where `ticket.context_fields` asks for them.
 """
 
 from typing import Any
@@ -51,14 +51,6 @@ def text(raw: Raw, field: str) -> str | None:
     if _is_number(value):
         return str(value)
     raise _wrong(field, name, value, "a string")
-
-
-def hint(raw: Raw, field: str) -> str | None:
-    """A field's text, or None also where it holds something else."""
-    value = raw.get(field)
-    if value is None or value == "":
-        return None
-    return str(value) if isinstance(value, str) or _is_number(value) else None
 
 
 def body_format(raw: Raw) -> str:
