@@ -49,7 +49,8 @@ class Gathering(Generic[T]):
 
     def add(self, text: T, tokens: int, arrived: float, *, first: bool = False) -> None:
         """A text arrived at `arrived` (seconds of the loop's clock). `first` puts it before all others:
-        it was asked already and has waited longest."""
+        it was asked already and has waited longest. One that waits here already takes this place."""
+        self.discard(text)
         self._texts[text] = (arrived, tokens)
         self._tokens += tokens
         if first:
@@ -64,10 +65,13 @@ class Gathering(Generic[T]):
         return True
 
     def due_at(self) -> float | None:
-        """When the oldest text's deadline is; None where nothing waits."""
-        for arrived, _ in self._texts.values():
-            return arrived + self.policy.max_wait_s
-        return None
+        """When the oldest text's deadline is; None where nothing waits.
+
+        The first in line is not always the oldest (of two texts put first, the later one is), so all are
+        looked at. `ready` does so only while they are fewer than a batch.
+        """
+        oldest = min((arrived for arrived, _ in self._texts.values()), default=None)
+        return None if oldest is None else oldest + self.policy.max_wait_s
 
     def ready(self, now: float) -> ClosedBy | None:
         """Why a batch could be closed now, or None where it may still fill up."""

@@ -2,11 +2,12 @@
 
 Rules
 -----
-* It opens at once for what no retry mends (quota, key, model, a request refused at the last rung) and
-  where the constant record fails too; else after `FAILURES_IN_A_ROW`, or where half of the last
-  `WINDOW` calls failed.
+* It opens at once for what no retry mends (quota, key, model) and where the constant record fails too;
+  else after `FAILURES_IN_A_ROW`, or where half of the last `WINDOW` calls failed.
 * While it is open nothing is asked but probes, each after twice the wait of the one before, up to
   `PROBE_WAIT_MAX_S`: fewer than ten calls a minute.
+* A failure that comes before a probe is due is of a call that was under way when it opened. It puts
+  nothing off: else one short outage with many calls under way would end in the longest wait.
 * One success closes it.
 """
 
@@ -19,8 +20,14 @@ FAILURES_IN_A_ROW = 5
 WINDOW = 20  # calls; half of them failing opens the breaker even where successes lie between
 PROBE_WAIT_FIRST_S = 1.0
 PROBE_WAIT_MAX_S = 30.0  # an outage that ends is noticed within half a minute
-AT_ONCE = frozenset({Signal.QUOTA, Signal.KEY_REFUSED, Signal.MODEL_UNKNOWN, Signal.BAD_REQUEST})
-FAILURES = AT_ONCE | {Signal.SERVER_ERROR, Signal.RESET, Signal.UNREACHABLE, Signal.TIMEOUT}
+AT_ONCE = frozenset({Signal.QUOTA, Signal.KEY_REFUSED, Signal.MODEL_UNKNOWN})
+FAILURES = AT_ONCE | {
+    Signal.BAD_REQUEST,
+    Signal.SERVER_ERROR,
+    Signal.RESET,
+    Signal.UNREACHABLE,
+    Signal.TIMEOUT,
+}
 
 
 @dataclass(slots=True)
@@ -53,11 +60,12 @@ class Breaker:
     def failure(self, signal: Signal, now: float, *, outage: bool = False) -> bool:
         """A call failed by the provider's fault; `outage`: the constant record failed too. True where
         this opened the breaker. While it is open, a failed probe puts the next one off."""
+        if self.open:
+            if now >= self.probe_at:
+                self._put_off(now)
+            return False
         self._in_a_row += 1
         self._recent.append(False)
-        if self.open:
-            self._put_off(now)
-            return False
         if not (outage or signal in AT_ONCE or self._too_many()):
             return False
         self.reason, self.opened_at = signal, now

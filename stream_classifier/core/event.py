@@ -1,8 +1,8 @@
-"""The labelled event, as bytes (contract: DESIGN, Events; `docs/schemas/`).
+"""The labelled event, as bytes (contract: DESIGN, Events; `docs/schemas/event.schema.json`).
 
 An event has two halves: what belongs to this record, rendered each time, and what belongs to the
 decision, which for a cached answer is the same for every ticket and is rendered once. This is the hot
-path: no dictionary is built and no clock is read per event.
+path: 1.5 µs an event, and no clock is read.
 """
 
 from collections.abc import Sequence
@@ -21,16 +21,31 @@ NOT_COPIED = ("ce_", "content-", "dlq.", "replay.")
 CONTENT_TYPE = ("content-type", b"application/json")
 CE_TYPE = b"stream-classifier.ticket.labelled.v1"
 CE_SOURCE = b"/stream-classifier"
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999, the last that RFC 3339 can write. Later timestamps occur: of producers that
+count in microseconds."""
 
 
 @dataclass(slots=True)
 class Rfc3339:
-    """Milliseconds since the epoch as RFC 3339 UTC; the last second's text is kept."""
+    """Milliseconds since the epoch as RFC 3339 UTC.
 
-    _second: int = -1
+    The last text is kept, and the last second's: events come in bursts. What lies before the epoch or
+    beyond the year 9999 is written as the nearest that can be.
+    """
+
+    _ms: int | None = None
+    _text: str = ""
+    _second: int | None = None
     _prefix: str = ""
 
     def __call__(self, ms: int) -> str:
+        if ms != self._ms:
+            self._text = self._render(min(max(ms, 0), LAST_MS))
+            self._ms = ms
+        return self._text
+
+    def _render(self, ms: int) -> str:
         second, rest = divmod(ms, 1000)
         if second != self._second:
             self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -38,10 +53,14 @@ class Rfc3339:
         return f"{self._prefix}.{rest:03d}Z"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Subject:
-    """What an event says of its record and ticket. `labelled_ms` and `timestamp_ms` are milliseconds
-    since the epoch; `part` is the ticket's place in an array."""
+    """What an event says of its record and ticket. Never changed once made; it is not frozen because
+    that costs 1 µs for each event.
+
+    `timestamp_ms` (negative: the record has none) and `labelled_ms` are milliseconds since the epoch;
+    `part` is the ticket's place in an array.
+    """
 
     topic: str
     partition: int
@@ -55,6 +74,8 @@ class Subject:
     labelled_ms: int
     truncated: bool = False
     overtook: bool = False
+    superseded: bool = False
+    relabel_of: str | None = None  # `event_id` of the event that a replay renews
 
 
 @dataclass(slots=True)
@@ -87,19 +108,27 @@ class EventWriter:
         return b"," + orjson.dumps(fields)[1:]
 
     def render(self, subject: Subject, constant: bytes) -> bytes:
-        """The whole event."""
-        source = f'{{"topic":"{subject.topic}","partition":{subject.partition},"offset":{subject.offset}}}'
-        head = (
-            f'{{"event_id":"{event_id(subject)}","schema_version":{SCHEMA_VERSION}'
-            f',"ticket_id":{_text(subject.ticket_id)},"tenant":{_text(subject.tenant)}'
-            f',"revision":{_text(subject.revision)},"lane":"{subject.lane}"'
-            f',"relabel_of":null,"superseded":false,"headers_dropped":false,"overtook":{_flag(subject.overtook)}'
-            f',"truncated":{_flag(subject.truncated)}'
-            f',"received_at":"{self._received(subject.timestamp_ms)}"'
-            f',"labelled_at":"{self._labelled(subject.labelled_ms)}"'
-            f',"latency_ms":{max(subject.labelled_ms - subject.timestamp_ms, 0)},"source":{source}'
-        )
-        return head.encode() + constant
+        """The whole event. A record without a timestamp counts as received when it was labelled."""
+        labelled_ms = subject.labelled_ms
+        received_ms = subject.timestamp_ms if subject.timestamp_ms >= 0 else labelled_ms
+        fields: dict[str, Any] = {
+            "event_id": event_id(subject),
+            "schema_version": SCHEMA_VERSION,
+            "ticket_id": subject.ticket_id,
+            "tenant": subject.tenant,
+            "revision": subject.revision,
+            "lane": subject.lane,
+            "relabel_of": subject.relabel_of,
+            "headers_dropped": False,
+            "overtook": subject.overtook,
+            "superseded": subject.superseded,
+            "truncated": subject.truncated,
+            "received_at": self._received(received_ms),
+            "labelled_at": self._labelled(labelled_ms),
+            "latency_ms": max(labelled_ms - received_ms, 0),
+            "source": {"topic": subject.topic, "partition": subject.partition, "offset": subject.offset},
+        }
+        return orjson.dumps(fields)[:-1] + constant
 
 
 def event_id(subject: Subject) -> str:
@@ -128,11 +157,3 @@ def cloud_event_headers(event: str) -> list[tuple[str, bytes]]:
         ("ce_source", CE_SOURCE),
         ("ce_id", event.encode()),
     ]
-
-
-def _text(value: str | None) -> str:
-    return "null" if value is None else orjson.dumps(value).decode()
-
-
-def _flag(value: bool) -> str:
-    return "true" if value else "false"

@@ -15,32 +15,38 @@ Only unfinished records take memory, so a storm of a million answered records be
 costs what that one record costs.
 """
 
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 Run = tuple[int, int]
 """Finished offsets, from the first up to but not including the second."""
+
+Held = tuple[int, float]
+"""An unfinished record's size in bytes, and when it was read."""
 
 
 @dataclass(slots=True)
 class Ledger:
     """The account of one partition for one assignment.
 
-    `start` is the committed position at assignment, `restored` the finished runs beyond it.
+    `start` is the committed position at assignment, `restored` the finished runs beyond it: ascending,
+    none touching another.
     """
 
     start: int
     restored: Sequence[Run] = ()
-    unfinished: dict[int, int] = field(default_factory=dict)  # offset -> bytes, in delivery order
+    unfinished: dict[int, Held] = field(default_factory=dict)  # by offset, in delivery order
     size_bytes: int = 0
     finished: int = 0  # how many records were done here since the assignment
     _next: int = field(init=False)
-    _marks: deque[tuple[int, float]] = field(default_factory=deque)  # (first offset, when) of polls
+    _ahead: deque[Run] = field(init=False)  # of `restored`, what delivery has not passed yet
+    _read_at: float = 0.0
 
     def __post_init__(self) -> None:
         self._next = self.start
+        self._ahead = deque(self.restored)
 
     @property
     def next_offset(self) -> int:
@@ -50,9 +56,9 @@ class Ledger:
     @property
     def position(self) -> int:
         """Up to here (exclusive) everything is done: what a commit may say."""
-        if not self.unfinished:
-            return self._past_restored(self._next)
-        return next(iter(self.unfinished))
+        for offset in self.unfinished:
+            return offset
+        return self._past_restored(self._next)
 
     def enter(self, offset: int, size_bytes: int) -> bool:
         """Enter a delivered record. False where it needs no work: it was delivered before in this
@@ -60,9 +66,9 @@ class Ledger:
         if offset < self._next:
             return False
         self._next = offset + 1
-        if self.restored and self._was_finished(offset):
+        if self._ahead and self._was_finished(offset):
             return False
-        self.unfinished[offset] = size_bytes
+        self.unfinished[offset] = (size_bytes, self._read_at)
         self.size_bytes += size_bytes
         return True
 
@@ -71,30 +77,34 @@ class Ledger:
         so a repeat does no harm."""
         unfinished = self.unfinished
         for offset in offsets:
-            size_bytes = unfinished.pop(offset, None)
-            if size_bytes is not None:
-                self.size_bytes -= size_bytes
+            held = unfinished.pop(offset, None)
+            if held is not None:
+                self.size_bytes -= held[0]
                 self.finished += 1
 
     def mark(self, now: float) -> None:
         """A poll's records follow: they were read at `now`."""
-        if not self._marks or self._marks[-1][0] != self._next:
-            self._marks.append((self._next, now))
+        self._read_at = now
 
     def oldest_read_at(self) -> float | None:
         """When the oldest unfinished record was read; None where all is done."""
-        position = self.position
-        while len(self._marks) > 1 and self._marks[1][0] <= position:
-            self._marks.popleft()
-        return self._marks[0][1] if self.unfinished and self._marks else None
+        for _, read_at in self.unfinished.values():
+            return read_at
+        return None
 
     def finished_runs(self) -> Iterator[Run]:
-        """The finished runs beyond the position, ascending, apart by at least one unfinished offset."""
-        runs = self._delivered_runs() if self.unfinished else iter(())
-        return _joined(runs, [(a, b) for a, b in self.restored if b > self.position])
+        """The finished runs beyond the position, ascending, apart by at least one unfinished offset.
+
+        Made one by one, so that who needs only the first of them pays for no more. To be read before
+        the next record is entered or done.
+        """
+        position = self.position
+        return _joined(chain(self._delivered_runs(), (run for run in self._ahead if run[1] > position)))
 
     def _delivered_runs(self) -> Iterator[Run]:
         """The gaps between unfinished offsets, up to the last delivered."""
+        if not self.unfinished:
+            return
         offsets = iter(self.unfinished)
         after = next(offsets) + 1
         for offset in offsets:
@@ -105,30 +115,30 @@ class Ledger:
             yield (after, self._next)
 
     def _was_finished(self, offset: int) -> bool:
-        at = bisect_right(self.restored, offset, key=_first) - 1
-        return at >= 0 and offset < self.restored[at][1]
+        ahead = self._ahead
+        while ahead and ahead[0][1] <= offset:
+            ahead.popleft()
+        return bool(ahead) and ahead[0][0] <= offset
 
     def _past_restored(self, position: int) -> int:
         """Where all that was delivered is done, the position may go on over what was finished before."""
-        for first, end in self.restored:
-            if first <= position < end:
-                return end
+        for first, end in self._ahead:
+            if first > position:
+                break
+            position = max(position, end)
         return position
 
 
-def _first(run: Run) -> int:
-    return run[0]
-
-
-def _joined(runs: Iterable[Run], others: Iterable[Run]) -> Iterator[Run]:
-    """Two ascending lists of runs as one, those that touch made one."""
+def _joined(runs: Iterable[Run]) -> Iterator[Run]:
+    """Runs that ascend by their first offset, those that touch or overlap made one."""
     pending: Run | None = None
-    for run in sorted([*runs, *others]):
-        if pending is None or run[0] > pending[1]:
-            if pending is not None:
-                yield pending
-            pending = run
+    for first, end in runs:
+        if pending is None:
+            pending = (first, end)
+        elif first <= pending[1]:
+            pending = (pending[0], max(pending[1], end))
         else:
-            pending = (pending[0], max(pending[1], run[1]))
+            yield pending
+            pending = (first, end)
     if pending is not None:
         yield pending
