@@ -1,25 +1,35 @@
 """From the first call to an answer or a reason: how texts are carried through a provider's bad days.
 
 One batch has one life here: it waits for the gate, is called, and what fell short gets the remedy that
-`core/failure.py` names. A split begins several such lives side by side. A call holds a slot; a wait
-holds none. When the process stops, what waits is left to Kafka; what is called is waited for.
+`core/failure.py` names. A split begins several such lives side by side.
+
+Rules
+-----
+* A call holds a slot; a wait holds none, so that nobody who may call stands behind somebody who may not.
+* No text is given up for what may be the provider's fault: its attempts must be used up, and the constant
+  record must pass after the last of them. An outage gives back the attempts that it took.
+* When the process stops, what waits is left to Kafka; what is called is waited for.
+* However a life ends, its slot is free and none of its texts stays in flight.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Answer, Reason
+from stream_classifier.core.call import Outcome, Signal
 from stream_classifier.core.failure import TABLE, Case, Remedy, remedy
 from stream_classifier.core.journey import Ask
+from stream_classifier.lanes.batch import Batch
 from stream_classifier.lanes.calls import Called, Caller
-from stream_classifier.lanes.gate import Gate, Stopped
+from stream_classifier.lanes.gate import Gate, Stopped, limited_s
 
 FLAWS_MAX = 3  # asked with others, once more with others, then alone; then a person must look
 BACKOFF_MAX_S = 20.0  # the breaker opens long before; this bounds a single batch's patience
-RATE_WAIT_S = 1.0  # where a 429 does not say how long
+LIMIT_BACKOFF_S = 1.0  # after a 429 that does not say how long; doubled each time
 
 
 class Sink(Protocol):
@@ -32,33 +42,7 @@ class Sink(Protocol):
         """No answer is to be had for this text: a person must look."""
 
     def dropped(self, ask: Ask) -> None:
-        """Nobody waits for this text any more: it is not called again."""
-
-
-@dataclass(slots=True, eq=False)
-class Batch:
-    """Texts that are asked together, of the first of `models` whose breaker is closed. `failures` are
-    counted in a row, `taken` are the attempts that those took."""
-
-    asks: list[Ask]
-    models: Sequence[str]
-    failures: int = 0
-    taken: int = 0
-    poison: bool = False
-
-    def forgive(self) -> None:
-        """It was an outage: the failures said nothing about these texts."""
-        for ask in self.asks:
-            ask.attempts -= self.taken
-        self.failures = self.taken = 0
-
-    def parts(self, sizes: int) -> "list[Batch]":
-        """As many batches, about equally heavy in tokens."""
-        parts = [Batch([], self.models, poison=self.poison) for _ in range(sizes)]
-        for ask in sorted(self.asks, key=lambda a: a.tokens, reverse=True):
-            min(parts, key=lambda p: sum(a.tokens for a in p.asks)).asks.append(ask)
-        self.asks = []
-        return parts
+        """This text is not called (again): nobody waits for it, or the process stops."""
 
 
 Action = Callable[[Batch, Called], Awaitable[None]]
@@ -66,8 +50,8 @@ Action = Callable[[Batch, Called], Awaitable[None]]
 
 @dataclass(slots=True, kw_only=True)
 class Answering:
-    """One lane's way of asking. `ask_again`, where given, takes back a text that may be asked once more
-    together with others."""
+    """One lane's way of asking. `models` in the order in which they are tried. `ask_again`, where given,
+    takes back a text that may be asked once more together with others."""
 
     caller: Caller
     gate: Gate
@@ -95,31 +79,54 @@ class Answering:
             Remedy.REVIEW: self._give_up,
         }
 
-    async def run(self, batch: Batch, *, holds_slot: bool = False) -> None:
-        """Ask until each text is answered, given up, or wanted by nobody, or the process stops.
+    def start(self, batch: Batch, group: asyncio.TaskGroup) -> None:
+        """Begin a batch's life as a task of `group`: ask until each text is answered, given up, or wanted
+        by nobody, or the process stops."""
+        # A task that is cancelled before its first step runs none of its code: so the end is a callback.
+        group.create_task(self._run(batch)).add_done_callback(lambda _: self._let_go(batch))
 
-        `holds_slot`: the caller has acquired a slot for the first call; it is released here.
-        """
-        try:
+    async def admitted(self, batch: Batch) -> str:
+        """Wait for the gate, then for a slot, which the batch holds from now on. Returned is the model to
+        call. Raises `Stopped`."""
+        # The models that were tried in vain come last: they are better than one whose breaker is open.
+        models = [*self.models[batch.fallbacks :], *self.models[: batch.fallbacks]]
+        lane = self.caller.lane
+        while True:
+            if not batch.holds_slot:
+                await self.gate.passed(lane, models)
+                await self.slots.acquire()
+                batch.holds_slot = True
+            model = self.gate.admits(lane, models)
+            if model is not None:
+                return model
+            self.release(batch)
+
+    def release(self, batch: Batch) -> None:
+        """Give the batch's slot back, if it holds one."""
+        if batch.holds_slot:
+            batch.holds_slot = False
+            self.slots.release()
+
+    async def _run(self, batch: Batch) -> None:
+        with suppress(Stopped):
             while batch.asks:
-                called = await self._call(batch, holds_slot=holds_slot)
-                holds_slot = False
+                called = await self._call(batch)
                 if called is not None:
                     await self._remedy(batch, called)
-        except Stopped:
-            return
 
-    async def _call(self, batch: Batch, *, holds_slot: bool) -> Called | None:
-        lane = self.caller.lane
-        if not holds_slot:
-            await self.gate.passed(lane, batch.models)
-            await self.slots.acquire()
+    def _let_go(self, batch: Batch) -> None:
+        self.release(batch)
+        for ask in batch.asks:
+            self.sink.dropped(ask)
+        batch.asks = []
+
+    async def _call(self, batch: Batch) -> Called | None:
         try:
-            model = await self.gate.passed(lane, batch.models)
+            model = await self.admitted(batch)
             self._drop_unwanted(batch)
-            return await self.caller.ask(batch.asks, model) if batch.asks else None
+            return await self.caller.ask(batch.asks, model, halved=batch.halved) if batch.asks else None
         finally:
-            self.slots.release()
+            self.release(batch)
 
     def _drop_unwanted(self, batch: Batch) -> None:
         for ask in [ask for ask in batch.asks if not ask.wanted]:
@@ -127,15 +134,17 @@ class Answering:
             self.sink.dropped(ask)
 
     async def _remedy(self, batch: Batch, called: Called) -> None:
-        """Keep what is verified, then do what the table says with the rest."""
+        """Keep what is verified, then do what is to be done with the rest."""
+        signal = called.outcome.signal
         self._count_attempt(batch, called)
         self._keep(batch, called)
-        self._tell_gate(called)
+        if not (batch.poison and TABLE[signal].poison):  # else it is the text's fault, not the provider's
+            self.gate.heard(called.model, called.outcome)
         if not batch.asks:
             return
         chosen = self._choose(batch, called)
-        self.caller.tally.add(measures.REMEDIES, called.outcome.signal, chosen)
-        batch.failures += 1
+        self.caller.tally.add(measures.REMEDIES, signal, chosen)
+        batch.failures[signal] += 1
         await self._actions[chosen](batch, called)
 
     def _count_attempt(self, batch: Batch, called: Called) -> None:
@@ -145,48 +154,46 @@ class Answering:
                 ask.attempts += 1
 
     def _keep(self, batch: Batch, called: Called) -> None:
-        """Hand on what is verified; what is flawed stays in the batch."""
+        """Hand on what is verified; what is flawed stays in the batch. What a cut left out is no flaw."""
+        flaw = 0 if called.outcome.signal is Signal.LENGTH else 1
         for ask, verdict in zip(called.asks, called.verdicts, strict=False):
             if isinstance(verdict, Answer):
                 batch.asks.remove(ask)
                 self.sink.answered(ask, verdict, called)
             else:
-                ask.flaws += 1
-
-    def _tell_gate(self, called: Called) -> None:
-        if called.outcome.status == 200:
-            self.gate.succeeded(called.model)
-        else:
-            self.gate.failed(called.model, called.outcome)
+                ask.flaws += flaw
 
     def _choose(self, batch: Batch, called: Called) -> Remedy:
+        signal, attempts_left = called.outcome.signal, self._attempts_left(batch)
         if self.gate.breaker(called.model).open:
             return Remedy.OUTAGE
         case = Case(
-            signal=called.outcome.signal,
+            signal=signal,
             texts=len(batch.asks),
-            failures=batch.failures,
+            failures=batch.failures[signal],
             poison=batch.poison,
-            attempts_left=min(self._left(ask) for ask in batch.asks),
-            has_fallback=len(batch.models) > 1,
+            attempts_left=attempts_left,
+            has_fallback=batch.fallbacks + 1 < len(self.models),
         )
-        return remedy(case)
+        chosen = remedy(case)
+        if chosen is Remedy.REVIEW and Remedy.AGAIN in TABLE[signal].steps:
+            return Remedy.AGAIN if attempts_left > 0 else Remedy.PROBE
+        return chosen
 
-    async def _again(self, batch: Batch, _called: Called) -> None:
-        await self.gate.rest(self._backoff_s(batch.failures))
+    async def _again(self, batch: Batch, called: Called) -> None:
+        await self.gate.rest(self._backoff_s(self.backoff_s, batch.failures[called.outcome.signal]))
 
-    async def _wait(self, _batch: Batch, called: Called) -> None:
-        wait_s = called.outcome.rate.retry_after_s
-        self.gate.pause(self.caller.lane, RATE_WAIT_S if wait_s is None else wait_s)
+    async def _wait(self, batch: Batch, called: Called) -> None:
+        self._pause(called.outcome, batch.failures[called.outcome.signal])
 
     async def _rung(self, _batch: Batch, _called: Called) -> None:
         """The client leaves out from now on what was refused: the same texts at once."""
 
     async def _fall_back(self, batch: Batch, _called: Called) -> None:
-        batch.models = batch.models[1:]
+        batch.fallbacks += 1
 
-    async def _outage(self, batch: Batch, called: Called) -> None:
-        self.gate.failed(called.model, called.outcome, outage=True)
+    async def _outage(self, batch: Batch, _called: Called) -> None:
+        """The breaker is open: the gate holds the texts until it is closed."""
         batch.forgive()
 
     async def _split(self, batch: Batch, _called: Called) -> None:
@@ -196,55 +203,62 @@ class Answering:
         await self._side_by_side(batch.parts(len(batch.asks)))
 
     async def _truncate(self, batch: Batch, _called: Called) -> None:
-        _halve(batch.asks[0])
+        batch.halved = True
 
     async def _ask_again(self, batch: Batch, called: Called) -> None:
         """Texts that the reply did not answer: once more with others, then alone, then a person."""
         flawed, batch.asks = batch.asks, []
-        batch.failures = batch.taken = 0
+        with_others = None if batch.halved else self.ask_again
         alone = []
         for ask in flawed:
-            if ask.flaws >= FLAWS_MAX or self._left(ask) <= 0:
+            attempts_left = self.max_attempts - ask.attempts
+            if ask.flaws >= FLAWS_MAX or attempts_left <= 0:
                 self.sink.unanswerable(ask, called.reason_for(ask), called)
-            elif ask.flaws == 1 and self._left(ask) > 1 and self.ask_again is not None:
-                self.ask_again(ask)
+            elif with_others is not None and ask.flaws == 1 and attempts_left > 1:
+                with_others(ask)
             else:
-                alone.append(Batch([ask], batch.models))
+                alone.append(Batch([ask], batch.fallbacks, halved=batch.halved))
         await self._side_by_side(alone)
 
     async def _side_by_side(self, parts: Sequence[Batch]) -> None:
         async with asyncio.TaskGroup() as group:
             for part in parts:
-                group.create_task(self.run(part))
+                self.start(part, group)
 
     async def _probe(self, batch: Batch, called: Called) -> None:
         """Does the model answer a text that cannot be the cause? Then the cause is in the batch."""
-        async with self._probing:
-            if not self.gate.breaker(called.model).open:
-                outcome = await self.caller.probe(called.model)
-                batch.poison = self.gate.judge_probe(called.model, outcome)
-        if not batch.poison:
+        if not await self._works(called.model):
             batch.forgive()
+            return
+        batch.poison = True
+        chosen = self._choose(batch, called)
+        await self._actions[Remedy.REVIEW if chosen is Remedy.PROBE else chosen](batch, called)
+
+    async def _works(self, model: str) -> bool:
+        """Whether the constant record passes; one lane asks it once at a time. Raises `Stopped`."""
+        async with self._probing:
+            self.gate.unless_stopping()
+            if self.gate.breaker(model).open:
+                return False
+            outcome = await self.caller.probe(model)
+            if outcome.signal is Signal.RATE_LIMITED:
+                self._pause(outcome, 1)
+            return self.gate.judge_probe(model, outcome)
 
     async def _give_up(self, batch: Batch, called: Called) -> None:
         reason = TABLE[called.outcome.signal].reason
-        for ask in batch.asks:
+        given_up, batch.asks = batch.asks, []
+        for ask in given_up:
             self.sink.unanswerable(ask, reason, called)
-        batch.asks = []
 
-    def _left(self, ask: Ask) -> int:
-        return self.max_attempts - ask.attempts
+    def _attempts_left(self, batch: Batch) -> int:
+        return self.max_attempts - max(ask.attempts for ask in batch.asks)
 
-    def _backoff_s(self, failures: int) -> float:
+    def _pause(self, outcome: Outcome, failures: int) -> None:
+        wait_s = limited_s(outcome.rate) or self._backoff_s(LIMIT_BACKOFF_S, failures)
+        self.gate.pause(self.caller.lane, wait_s)
+
+    def _backoff_s(self, first_s: float, failures: int) -> float:
         """Doubled each time, and spread, so that what failed together does not return together."""
-        longest_s = min(self.backoff_s * 2.0 ** (failures - 1), BACKOFF_MAX_S)
+        longest_s = min(first_s * 2.0 ** (failures - 1), BACKOFF_MAX_S)
         return longest_s * self.caller.rng.uniform(0.5, 1.0)
-
-
-def _halve(ask: Ask) -> None:
-    """Keep the head and the tail of a text that the model's context cannot hold."""
-    quarter = len(ask.text) // 4
-    ask.text = f"{ask.text[:quarter]}\n…\n{ask.text[-quarter:]}"
-    ask.tokens //= 2
-    for waiting in ask.waiters:
-        waiting.truncated = True

@@ -6,12 +6,14 @@ or the provider is away, batches fill up instead of queueing half empty.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from stream_classifier.core import measures
 from stream_classifier.core.batch import Gathering
 from stream_classifier.core.journey import Ask
-from stream_classifier.lanes.answering import Answering, Batch
+from stream_classifier.lanes.answering import Answering
+from stream_classifier.lanes.batch import Batch
 from stream_classifier.lanes.gate import Stopped
 
 
@@ -44,29 +46,36 @@ class BulkLane:
     async def run(self) -> None:
         """Form batches and ask them, until the gate is stopped and the last call has ended."""
         async with asyncio.TaskGroup() as calls:
-            try:
+            with suppress(Stopped):
                 while True:
-                    batch = await self._next()
-                    calls.create_task(self.answering.run(batch, holds_slot=True))
-            except Stopped:
-                return
+                    self.answering.start(await self._next(), calls)
 
     async def _next(self) -> Batch:
-        """The next batch, with a slot acquired for it. Raises `Stopped`."""
-        answering = self.answering
-        await answering.slots.acquire()
+        """A batch that is due, with a slot to call it. Raises `Stopped`."""
+        batch = Batch([])
         try:
-            while True:
-                await answering.gate.passed(answering.caller.lane, answering.models)
-                if asks := self._take():
-                    return Batch(asks, answering.models)
-                await self._fill()
+            while not batch.asks:
+                self.answering.release(batch)
+                await self._due()
+                await self.answering.admitted(batch)
+                batch.asks = self._take()  # not before: while there was no slot, more texts have come
         except BaseException:
-            answering.slots.release()
+            self.answering.release(batch)
             raise
+        return batch
+
+    async def _due(self) -> None:
+        """Wait until a batch is due. Raises `Stopped`."""
+        while self.gathering.ready(self.now()) is None:
+            self.answering.gate.unless_stopping()
+            self._more.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self.gathering.due_at()):
+                    await self._more.wait()
 
     def _take(self) -> list[Ask]:
-        """The texts of a batch that is due, those left out that nobody waits for any more."""
+        """The texts of a batch that is due, without those that nobody waits for any more; empty where none
+        is due (they were answered elsewhere meanwhile)."""
         closed_by = self.gathering.ready(self.now())
         if closed_by is None:
             return []
@@ -79,18 +88,6 @@ class BulkLane:
         if wanted:
             self.answering.caller.tally.add(measures.BATCHES, closed_by)
         return wanted
-
-    async def _fill(self) -> None:
-        """Wait for more texts, or for the oldest one's deadline."""
-        if self.gathering.ready(self.now()) is not None:
-            return
-        self._more.clear()
-        due_at = self.gathering.due_at()
-        try:
-            async with asyncio.timeout(None if due_at is None else max(due_at - self.now(), 0)):
-                await self._more.wait()
-        except TimeoutError:
-            return
 
     def _ask_again(self, ask: Ask) -> None:
         """A text that a reply left out is asked with others once more, before those that came later."""

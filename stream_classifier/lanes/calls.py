@@ -41,7 +41,8 @@ class Called:
     """What came of one call: the outcome, and for each text what the reply says of it.
 
     `verdicts` are in the order of `asks`, and empty where there was no reply to read; `partial` has, by
-    place, the labels of those questions that a flawed verdict did answer.
+    place, the labels of those questions that a flawed verdict did answer. `halved`: the model saw the
+    head and the tail of its one text.
     """
 
     batch_id: str
@@ -50,6 +51,7 @@ class Called:
     asks: Sequence[Ask]
     verdicts: Sequence[Answer | Flaw] = ()
     partial: Mapping[int, Answer] = field(default_factory=dict)
+    halved: bool = False
 
     def reason_for(self, ask: Ask) -> Reason:
         """Why a text that this reply did not answer needs review."""
@@ -78,11 +80,13 @@ class Caller:
     batch_prefix: str
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
-    async def ask(self, asks: Sequence[Ask], model: str) -> Called:
-        """One call for these texts, in an order drawn anew: no text keeps a good or a bad place."""
+    async def ask(self, asks: Sequence[Ask], model: str, *, halved: bool = False) -> Called:
+        """One call for these texts, in an order drawn anew: no text keeps a good or a bad place.
+        `halved`: the context cannot hold more than half of the text."""
         shuffled = self.rng.sample(asks, len(asks))
         checks = draw_checks(len(shuffled), self.rng)
-        order = self._order(model, [(c, a.text) for c, a in zip(checks, shuffled, strict=True)])
+        texts = [_halved(ask.text) if halved else ask.text for ask in shuffled]
+        order = self._order(model, list(zip(checks, texts, strict=True)))
         outcome = await self.provider.ask(order)
         reading = self._read(outcome, checks)
         called = Called(
@@ -92,6 +96,7 @@ class Caller:
             asks=shuffled,
             verdicts=reading.results if reading else (),
             partial=reading.partial if reading else {},
+            halved=halved,
         )
         self._account(called, order)
         return called
@@ -102,6 +107,9 @@ class Caller:
         outcome = await self.provider.ask(self._order(model, [(checks[0], CONSTANT_RECORD)]))
         self.tally.add(measures.CALLS, "probe", model, outcome.signal)
         self._pay(model, outcome.usage)
+        if outcome.usage is not None:  # no event will carry them
+            self.tally.add(measures.OVERHEAD_TOKENS, model, "in", n=outcome.usage.tokens_in)
+            self.tally.add(measures.OVERHEAD_TOKENS, model, "out", n=outcome.usage.tokens_out)
         return outcome
 
     def _order(self, model: str, records: Sequence[tuple[int, str]]) -> Order:
@@ -160,10 +168,8 @@ class Caller:
         tokens_in = split(usage.tokens_in, [ask.tokens + common for ask in asks])
         cached_in = split(usage.cached_in, tokens_in)
         tokens_out = split(usage.tokens_out, [1] * len(asks))
-        for ask, share in zip(asks, zip(tokens_in, cached_in, tokens_out, strict=True), strict=True):
-            self._charge(
-                ask, called.model, Usage(tokens_in=share[0], cached_in=share[1], tokens_out=share[2])
-            )
+        for ask, *share in zip(asks, tokens_in, tokens_out, cached_in, strict=True):
+            self._charge(ask, called.model, Usage(*share))
 
     def _charge(self, ask: Ask, model: str, share: Usage) -> None:
         spent = ask.spent
@@ -171,8 +177,10 @@ class Caller:
         spent.cached_in += share.cached_in
         spent.tokens_out += share.tokens_out
         cost_usd = self.prices.cost_usd(model, share)
-        known = spent.cost_usd is not None and cost_usd is not None
-        spent.cost_usd = spent.cost_usd + cost_usd if known else None  # type: ignore[operator]
+        if spent.cost_usd is None or cost_usd is None:
+            spent.cost_usd = None
+        else:
+            spent.cost_usd += cost_usd
 
     def _say(self, called: Called, cost_usd: float | None) -> None:
         outcome, usage = called.outcome, called.outcome.usage
@@ -190,5 +198,11 @@ class Caller:
             outcome=outcome.signal,
             status=outcome.status,
             detail=outcome.detail or None,
-            attempt=max((ask.attempts for ask in called.asks), default=0),
+            attempt=1 + max(ask.attempts for ask in called.asks),
         )
+
+
+def _halved(text: str) -> str:
+    """The head and the tail of a text, half of it together."""
+    quarter = len(text) // 4
+    return f"{text[:quarter]}\n…\n{text[-quarter:]}"

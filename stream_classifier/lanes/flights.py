@@ -36,6 +36,8 @@ class Flights:
         if ask is None:
             ask = Ask(key=key, lane=lane, text=waiting.text, tokens=waiting.tokens, asked_at=now)
             self._asks[lane][key] = ask
+        elif not (ask.waiters and ask.waiters[-1].live):
+            ask.waiters = [w for w in ask.waiters if w.live]  # else each rebalance leaves some here
         ask.waiters.append(waiting)
         waiting.asks.append(ask)
         return ask if new else None

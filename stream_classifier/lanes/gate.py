@@ -13,10 +13,13 @@ import structlog
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.breaker import FAILURES, Breaker
-from stream_classifier.core.call import Outcome, Signal
+from stream_classifier.core.call import Outcome, RateHeaders, Signal
 from stream_classifier.core.tally import Tally
 
 log = structlog.get_logger(__name__)
+
+WORKS = frozenset({Signal.ANSWERED, Signal.LENGTH, Signal.MALFORMED, Signal.REFUSED, Signal.OVERFLOW})
+"""Signals of a model that has looked at the texts, whatever it made of them."""
 
 Probe = Callable[[str], Awaitable[Outcome]]
 
@@ -49,30 +52,30 @@ class Gate:
         """This model's breaker."""
         return self.breakers.setdefault(model, Breaker())
 
-    def choose(self, models: Sequence[str]) -> str | None:
-        """The first model that may be asked; None where all breakers are open."""
+    def admits(self, lane: Lane, models: Sequence[str]) -> str | None:
+        """The first of `models` that this lane may call now; None where it must wait. Raises `Stopped`."""
+        self.unless_stopping()
+        if self.paused(lane):
+            return None
         return next((model for model in models if not self.breaker(model).open), None)
 
     async def passed(self, lane: Lane, models: Sequence[str]) -> str:
         """Wait until this lane may call, and return the model to call. Raises `Stopped`."""
-        while True:
-            self._unless_stopping()
-            wait_s = self._paused_until.get(lane, 0.0) - self.now()
-            model = self.choose(models)
-            if model is not None and wait_s <= 0:
-                return model
-            await self._change(wait_s if model is not None else None)
+        while (model := self.admits(lane, models)) is None:
+            left_s = self._paused_until.get(lane, 0.0) - self.now()
+            await self._change(left_s if left_s > 0 else None)
+        return model
 
     async def rest(self, wait_s: float) -> None:
         """Wait this long. Raises `Stopped` as soon as the process is stopping."""
         until = self.now() + wait_s
         while (left_s := until - self.now()) > 0:
-            self._unless_stopping()
+            self.unless_stopping()
             await self._change(left_s)
 
     def pause(self, lane: Lane, wait_s: float) -> None:
         """A limit was hit: this lane, and bulk with it, makes no call for so long."""
-        for held in {lane, Lane.BULK}:
+        for held in (lane,) if lane is Lane.BULK else (lane, Lane.BULK):
             until = self.now() + wait_s
             if until > self._paused_until.get(held, 0.0):
                 self._paused_until[held] = until
@@ -83,60 +86,67 @@ class Gate:
         """True while a limit holds this lane."""
         return self._paused_until.get(lane, 0.0) > self.now()
 
-    def succeeded(self, model: str) -> None:
-        """The model answered."""
-        breaker = self.breaker(model)
-        open_s = self.now() - breaker.opened_at
-        if breaker.success():
-            log.info("provider_resumed", model=model, paused_s=round(open_s, 1))
-            self._wake()
+    def heard(self, model: str, outcome: Outcome) -> None:
+        """What came of an ordinary call. A failure that was under way when the breaker opened says
+        nothing new."""
+        if outcome.signal in WORKS:
+            self._succeeded(model)
+        elif outcome.signal in FAILURES and not self.breaker(model).open:
+            self._failed(model, outcome, outage=False)
 
-    def failed(self, model: str, outcome: Outcome, *, outage: bool = False) -> None:
-        """The model failed by the provider's fault; `outage`: the constant record failed too."""
-        if outcome.signal not in FAILURES:
-            return
-        if self.breaker(model).failure(outcome.signal, self.now(), outage=outage):
-            self.tally.add(measures.PAUSES, outcome.signal)
-            remedy = REMEDIES.get(outcome.signal, PROVIDER_DOWN)
-            log.error(
-                "provider_paused",
-                model=model,
-                reason=outcome.signal,
-                status=outcome.status,
-                detail=outcome.detail,
-                remedy=remedy,
-            )
-            self._wake()
+    def judge_probe(self, model: str, outcome: Outcome) -> bool:
+        """What the constant record showed: True where the model works. A limit or a refused parameter
+        shows neither that nor an outage: an open breaker stays open, a closed one closed."""
+        if outcome.signal in WORKS:
+            self._succeeded(model)
+        elif outcome.signal in FAILURES or self.breaker(model).open:
+            self._failed(model, outcome, outage=True)
+        return outcome.signal in WORKS
 
     def stop(self) -> None:
         """Let nothing through any more."""
         self.stopping = True
         self._wake()
 
-    async def probe_forever(self, probe: Probe) -> None:
-        """Ask the constant record of every model whose breaker is open, when its probe is due."""
-        while True:
-            due = [(b.probe_at, model) for model, b in self.breakers.items() if b.open]
-            if not due:
-                await self._change(None)
-                continue
-            probe_at, model = min(due)
-            if probe_at > self.now():
-                await self._change(probe_at - self.now())
-                continue
-            self.judge_probe(model, await probe(model))
-
-    def judge_probe(self, model: str, outcome: Outcome) -> bool:
-        """What the constant record showed: True where the model works."""
-        if outcome.signal in FAILURES:
-            self.failed(model, outcome, outage=True)
-            return False
-        self.succeeded(model)
-        return True
-
-    def _unless_stopping(self) -> None:
+    def unless_stopping(self) -> None:
+        """Raises `Stopped` once the process is stopping."""
         if self.stopping:
             raise Stopped
+
+    async def probe_forever(self, probe: Probe) -> None:
+        """Ask the constant record of every model whose breaker is open, when its probe is due, until the
+        process stops."""
+        while not self.stopping:
+            opened = [(breaker.probe_at, model) for model, breaker in self.breakers.items() if breaker.open]
+            if not opened:
+                await self._change(None)
+                continue
+            probe_at, model = min(opened)
+            if probe_at > self.now():
+                await self._change(probe_at - self.now())
+            else:
+                self.judge_probe(model, await probe(model))
+
+    def _succeeded(self, model: str) -> None:
+        breaker = self.breaker(model)
+        open_s = self.now() - breaker.opened_at
+        if breaker.success():
+            log.info("provider_resumed", model=model, paused_s=round(open_s, 1))
+            self._wake()
+
+    def _failed(self, model: str, outcome: Outcome, *, outage: bool) -> None:
+        if not self.breaker(model).failure(outcome.signal, self.now(), outage=outage):
+            return
+        self.tally.add(measures.PAUSES, outcome.signal)
+        log.error(
+            "provider_paused",
+            model=model,
+            reason=outcome.signal,
+            status=outcome.status,
+            detail=outcome.detail,
+            remedy=REMEDIES.get(outcome.signal, PROVIDER_DOWN),
+        )
+        self._wake()
 
     async def _change(self, timeout_s: float | None) -> None:
         try:
@@ -148,3 +158,18 @@ class Gate:
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def limited_s(rate: RateHeaders) -> float | None:
+    """How long a 429 says to wait: its Retry-After, else the reset of what is used up."""
+    if rate.retry_after_s is not None:
+        return rate.retry_after_s
+    used_up = [
+        reset_s
+        for remaining, reset_s in (
+            (rate.remaining_requests, rate.reset_requests_s),
+            (rate.remaining_tokens, rate.reset_tokens_s),
+        )
+        if remaining == 0 and reset_s is not None
+    ]
+    return max(used_up, default=None)

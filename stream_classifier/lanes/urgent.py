@@ -7,7 +7,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 from stream_classifier.core.journey import Ask
-from stream_classifier.lanes.answering import Answering, Batch
+from stream_classifier.lanes.answering import Answering
+from stream_classifier.lanes.batch import Batch
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,11 +22,6 @@ class UrgentLane:
         """A text to ask now."""
         self._arrived.put_nowait(ask)
 
-    @property
-    def waiting(self) -> int:
-        """Texts that no call was begun for."""
-        return self._arrived.qsize()
-
     def stop(self) -> None:
         """Begin nothing new; what is called goes on."""
         self._arrived.put_nowait(None)
@@ -34,4 +30,4 @@ class UrgentLane:
         """Ask what arrives, until `stop` and the last call's end."""
         async with asyncio.TaskGroup() as calls:
             while (ask := await self._arrived.get()) is not None:
-                calls.create_task(self.answering.run(Batch([ask], self.answering.models)))
+                self.answering.start(Batch([ask]), calls)

@@ -3,12 +3,12 @@
 Rules
 -----
 * The first ticket that waits carries the tokens of every attempt; those that joined cost nothing.
-* Only a complete answer, of the model that its key names, enters the cache.
+* Only a complete answer to the whole text, of the model that its key names, enters the cache.
 * Where urgent and bulk ask the same text of the same model, the first answer serves both.
 * A ticket that waits on two asks is given up only when both have failed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,38 +51,40 @@ class Answers:
     def answered(self, ask: Ask, answer: Answer, called: Called) -> None:
         """The model gave this answer for this very text."""
         self.flights.land(ask)
-        if answer.complete and called.model == self.models[ask.lane]:
+        if answer.complete and called.model == self.models[ask.lane] and not called.halved:
             labels = tuple(label for label in answer.labels if label is not None)
             self.memory.store({ask.key: self.known(labels, called.model)})
-        self._serve(ask, answer.labels, answer.reason, called)
+        twin = self.flights.twin(ask) if answer.complete else None
+        waiters = ask.waiters if twin is None else [*ask.waiters, *twin.waiters]
+        self._serve(ask, waiters, answer.labels, answer.reason, called)
 
     def unanswerable(self, ask: Ask, reason: Reason, called: Called) -> None:
         """No answer is to be had: a person must look, unless another ask is still out for the ticket."""
         self.flights.land(ask)
         labels = called.labels_for(ask) or (None,) * self.questions
-        for waiting in ask.waiters:
+        waiters = [waiting for waiting in ask.waiters if waiting.live]
+        for waiting in waiters:
             waiting.asks.remove(ask)
-        ask.waiters = [waiting for waiting in ask.waiters if not waiting.asks]
-        self._serve(ask, labels, reason, called)
+        self._serve(ask, [w for w in waiters if not w.asks], labels, reason, called)
 
-    def _serve(self, ask: Ask, labels: tuple[str | None, ...], reason: Reason | None, called: Called) -> None:
+    def _serve(
+        self,
+        ask: Ask,
+        waiters: Sequence[Waiting],
+        labels: tuple[str | None, ...],
+        reason: Reason | None,
+        called: Called,
+    ) -> None:
         """Decide every ticket that waits: the first pays, the others share."""
-        spent, payer = ask.spent, True
-        for waiting in self._served(ask, reason):
-            decision = self._decision(ask, labels, reason, called, spent if payer else None)
-            payer = False
-            self.leave(waiting, ask)
-            self.departures.decide(waiting, decision)
-        if payer:
-            self._write_off(called.model, spent)
-
-    def _served(self, ask: Ask, reason: Reason | None) -> list[Waiting]:
-        """Who takes this answer: the ask's own tickets, and its twin's in the other lane."""
-        waiting = [w for w in ask.waiters if w.live]
-        twin = self.flights.twin(ask) if reason is None else None
-        return (
-            waiting if twin is None else [*waiting, *(w for w in twin.waiters if w.live and w not in waiting)]
-        )
+        unpaid: Spent | None = ask.spent
+        served = [waiting for waiting in dict.fromkeys(waiters) if waiting.live]
+        for waiting in served:
+            waiting.truncated |= called.halved
+            self.departures.decide(waiting, self._decision(ask, labels, reason, called, unpaid))
+            unpaid = None
+        if unpaid is not None:
+            self._write_off(called.model, unpaid)
+        self._leave(served)
 
     def _decision(
         self,
@@ -110,18 +112,20 @@ class Answers:
             cost_usd=spent.cost_usd if spent else 0.0,
         )
 
-    def leave(self, waiting: Waiting, served_by: Ask | None = None) -> None:
-        """The ticket waits no longer: an ask that nobody else wants need not be made."""
-        for ask in waiting.asks:
-            if ask is served_by:
-                continue
-            ask.waiters.remove(waiting)
+    def leave(self, waiting: Waiting) -> None:
+        """The ticket was decided without an answer, and waits no longer."""
+        self._leave([waiting])
+
+    def _leave(self, decided: Sequence[Waiting]) -> None:
+        """Where nobody else wants what these tickets asked for, it need not be called."""
+        for ask in dict.fromkeys(ask for waiting in decided for ask in waiting.asks):
             if not ask.wanted and self.withdraw(ask):
                 self.dropped(ask)
-        waiting.asks = []
+        for waiting in decided:
+            waiting.asks = []
 
     def dropped(self, ask: Ask) -> None:
-        """An ask that is never called, or never again: nobody waits for it."""
+        """This text is not called (again): nobody waits for it, or the process stops."""
         self.flights.land(ask)
         self._write_off(self.models[ask.lane], ask.spent)
 

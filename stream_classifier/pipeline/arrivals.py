@@ -82,6 +82,7 @@ class Arrivals:
                 self._take_value(partition, record, value)
         self.tally.add(measures.RECORDS, n=len(records))
         self.departures.count_known()
+        self.departures.write_off_closed()
 
     def _take_value(self, partition: Partition, record: Record, value: bytes) -> None:
         try:
@@ -89,62 +90,52 @@ class Arrivals:
         except NotATicket as fault:
             self._reject(partition, record, value, fault)
             return
-        prepared = [self.preparer(ticket) for ticket in tickets]
-        rules = [self.triage.rule(t, p.keyword) for t, p in zip(tickets, prepared, strict=True)]
-        rule = next((r for r in rules if r is not None), None)
-        lane = Lane.BULK if rule is None else Lane.URGENT
-        self.tally.add(measures.TICKETS, lane, n=len(tickets))
-        found = [self._known(_keys(p, lane)) for p in prepared]
-        if len(tickets) == 1 and found[0] is not None and not self.departures.holds(partition, record.key):
-            self.departures.publish_known(
-                partition, record, ticket=tickets[0], prepared=prepared[0], lane=lane, known=found[0]
-            )
-        else:
-            self._wait(partition, record, lane, tickets=tickets, prepared=prepared, found=found)
+        if len(tickets) > 1 or not self._leaves_at_once(partition, record, tickets[0]):
+            self._wait(partition, record, tickets)
 
-    def _known(self, keys: Sequence[bytes]) -> Known | None:
-        """What is known at once under one of these keys."""
-        for key in keys:
-            known = self.knowledge.peek(key)
-            if known is not None:
-                self.tally.add(measures.CACHE, self.cache_name, "hit")
-                return known
-        self.tally.add(measures.CACHE, self.cache_name, "miss")
-        return None
-
-    def _wait(
-        self,
-        partition: Partition,
-        record: Record,
-        lane: Lane,
-        *,
-        tickets: Sequence[Ticket],
-        prepared: Sequence[Prepared],
-        found: Sequence[Known | None],
-    ) -> None:
-        """A record that cannot leave at once: it takes its place in its key's order, and is asked."""
-        delivery = Delivery(
-            partition=partition,
-            offset=record.offset,
-            key=record.key,
-            headers=record.headers,
-            timestamp_ms=record.timestamp,
-            read_at=self.now(),
-            lane=lane,
-            unanswered=len(tickets),
+    def _leaves_at_once(self, partition: Partition, record: Record, ticket: Ticket) -> bool:
+        """The hot path: a record of one ticket whose answer is known, with nothing before it. False where
+        it must wait, and nothing was done."""
+        prepared = self.preparer(ticket)
+        lane = Lane.BULK if self.triage.rule(ticket, prepared.keyword) is None else Lane.URGENT
+        known = self._known(prepared, lane)
+        if known is None or self.departures.holds(partition, record.key):
+            return False
+        self.departures.publish_known(
+            partition, record, ticket=ticket, prepared=prepared, lane=lane, known=known
         )
-        single = len(tickets) == 1
-        pairs = zip(tickets, prepared, strict=True)
+        return True
+
+    def _known(self, prepared: Prepared, lane: Lane) -> Known | None:
+        """What is known at once; an urgent ticket takes an answer of either model."""
+        known = self.knowledge.peek(prepared.bulk_key)
+        if known is None and lane is Lane.URGENT:
+            known = self.knowledge.peek(prepared.urgent_key)
+        return known
+
+    def _wait(self, partition: Partition, record: Record, tickets: Sequence[Ticket]) -> None:
+        """A record that cannot leave at once: it takes its place in its key's order, and is asked."""
+        prepared = [self.preparer(ticket) for ticket in tickets]
+        rules = (self.triage.rule(t, p.keyword) for t, p in zip(tickets, prepared, strict=True))
+        lane = Lane.BULK if all(rule is None for rule in rules) else Lane.URGENT
+        self.tally.add(measures.TICKETS, lane, n=len(tickets))
+        delivery = _delivery(partition, record, lane, self.now())
+        delivery.unanswered = len(tickets)
+        parts = range(len(tickets)) if len(tickets) > 1 else (None,)
         delivery.tickets = [
-            _waiting(delivery, t, p, None if single else part) for part, (t, p) in enumerate(pairs)
+            _waiting(delivery, t, p, part) for t, p, part in zip(tickets, prepared, parts, strict=True)
         ]
         if self.departures.key_order and record.key is not None:
             partition.order.enter(record.key, delivery)
         if lane is Lane.URGENT:
             self.deadlines.watch(delivery)
             self._promote_those_before(delivery)
-        for waiting, known in zip(delivery.tickets, found, strict=True):
-            self._settle_or_ask(waiting, known)
+        for waiting, ready in zip(delivery.tickets, prepared, strict=True):
+            self._settle_or_ask(waiting, self._counted(self._known(ready, lane)))
+
+    def _counted(self, known: Known | None) -> Known | None:
+        self.tally.add(measures.CACHE, self.cache_name, "miss" if known is None else "hit")
+        return known
 
     def _settle_or_ask(self, waiting: Waiting, known: Known | None) -> None:
         """Known, in flight, to be looked up, or to be asked: in this order."""
@@ -161,7 +152,7 @@ class Arrivals:
         """The backend has answered (or did not in time)."""
         if known is not None:
             self.departures.decide(waiting, from_cache(known))
-        elif waiting.live:
+        elif waiting.live and not waiting.asks:  # else it was promoted meanwhile
             self._ask(waiting, waiting.delivery.lane)
 
     def _ask(self, waiting: Waiting, lane: Lane) -> None:
@@ -184,9 +175,11 @@ class Arrivals:
                     self._promote(waiting)
 
     def _promote(self, waiting: Waiting) -> None:
-        """Ask at once; a batch that was not called yet need not hold it."""
+        """Ask at once. What still gathers for its first batch, and for nobody else, need not be called;
+        what was called has cost something, which stays with it until one of the two is answered."""
         for ask in list(waiting.asks):
-            if len(ask.waiters) == 1 and self.lanes.withdraw(ask):
+            alone = not any(other.live for other in ask.waiters if other is not waiting)
+            if alone and not ask.attempts and self.lanes.withdraw(ask):
                 self.flights.land(ask)
                 waiting.asks.remove(ask)
         self._ask(waiting, Lane.URGENT)
@@ -207,11 +200,16 @@ class Arrivals:
         self.departures.outbox.dead_letter(partition, record.offset, record.key, value, headers)
 
 
-def _keys(prepared: Prepared, lane: Lane) -> tuple[bytes, ...]:
-    """The cache keys whose answer serves this text: an urgent ticket takes that of either model."""
-    if lane is Lane.URGENT and prepared.urgent_key != prepared.bulk_key:
-        return (prepared.bulk_key, prepared.urgent_key)
-    return (prepared.bulk_key,)
+def _delivery(partition: Partition, record: Record, lane: Lane, now: float) -> Delivery:
+    return Delivery(
+        partition=partition,
+        offset=record.offset,
+        key=record.key,
+        headers=record.headers,
+        timestamp_ms=record.timestamp,
+        read_at=now,
+        lane=lane,
+    )
 
 
 def no_text(questions: int) -> Decision:

@@ -28,10 +28,12 @@ from stream_classifier.core.known import Known
 from stream_classifier.core.tally import Tally
 from stream_classifier.core.ticket import Ticket
 from stream_classifier.pipeline.preparing import Prepared
+from stream_classifier.pipeline.unsent import UnsentTokens
 
 log = structlog.get_logger(__name__)
 
 PLAIN_HEADERS = [CONTENT_TYPE]
+CLOUD_EVENT_TYPE = b"application/cloudevents"
 
 
 class Record(Protocol):
@@ -80,9 +82,14 @@ class Departures:
     tally: Tally
     wall_ms: Callable[[], int]
     key_order: bool
+    cache_name: str
     single_cost_usd: Callable[[int], float | None]  # one call for a text of so many tokens
     _known_latency_s: dict[Lane, list[float]] = field(default_factory=lambda: {lane: [] for lane in Lane})
     _known_tokens: int = 0
+    _unsent: UnsentTokens = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._unsent = UnsentTokens(self.tally)
 
     def holds(self, partition: Partition, key: bytes | None) -> bool:
         """Whether an earlier record of this key is still on its way."""
@@ -124,15 +131,21 @@ class Departures:
 
     def count_known(self) -> None:
         """Enter into the tally what `publish_known` has put by, once for a whole poll."""
+        tickets = sum(map(len, self._known_latency_s.values()))
+        if not tickets:
+            return
+        self.tally.add(measures.CACHE, self.cache_name, "hit", n=tickets)
         for lane, latencies in self._known_latency_s.items():
-            if not latencies:
-                continue
+            self.tally.add(measures.TICKETS, lane, n=len(latencies))
             self.tally.add(measures.EVENTS, lane, "labelled", DecidedBy.CACHE, n=len(latencies))
-            for latency_s in latencies:
-                self.tally.observe(measures.LATENCY, latency_s, lane)
-            self._count_single_cost(self._known_tokens, len(latencies))
+            self.tally.observe_all(measures.LATENCY, latencies, lane)
             latencies.clear()
-            self._known_tokens = 0
+        self._count_single_cost(self._known_tokens, tickets)
+        self._known_tokens = 0
+
+    def write_off_closed(self) -> None:
+        """Count the tokens of decisions that no event will carry, because their partition was closed."""
+        self._unsent.write_off_closed()
 
     def decide(self, waiting: Waiting, decision: Decision) -> None:
         """Take a ticket's decision; the record leaves when it is its last and its turn has come."""
@@ -140,6 +153,7 @@ class Departures:
             return
         waiting.decision = decision
         delivery = waiting.delivery
+        self._unsent.decided(delivery.partition, decision)
         delivery.unanswered -= 1
         if delivery.unanswered == 0:
             for released in self._released(delivery):
@@ -180,6 +194,7 @@ class Departures:
         self.outbox.publish(
             delivery.partition, offset, delivery.key, event, _headers(delivery.headers, subject)
         )
+        self._unsent.sent(delivery.partition, decision)
         self._count(subject, decision, waiting.tokens)
 
     def _count(self, subject: Subject, decision: Decision, tokens: int) -> None:
@@ -236,12 +251,14 @@ def _subject(delivery: Delivery, waiting: Waiting, labelled_ms: int) -> Subject:
 
 def _headers(headers: Headers, subject: Subject) -> OwnHeaders:
     copied = copied_headers(headers)
-    if any(
-        name.lower().startswith("ce_") or value.startswith(b"application/cloudevents")
-        for name, value in headers
-    ):
-        copied += cloud_event_headers(event_id(subject))
-    return copied
+    return copied + cloud_event_headers(event_id(subject)) if any(map(_of_cloud_event, headers)) else copied
+
+
+def _of_cloud_event(header: tuple[str, bytes | None]) -> bool:
+    """Whether a record with this header is a CloudEvent, in binary or in structured mode. Kafka allows a
+    header without a value."""
+    name, value = header[0].lower(), header[1] or b""
+    return name.startswith("ce_") or (name == "content-type" and value.startswith(CLOUD_EVENT_TYPE))
 
 
 def _say_urgent(subject: Subject, decision: Decision) -> None:

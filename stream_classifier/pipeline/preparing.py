@@ -30,11 +30,6 @@ class Prepared:
     truncated: bool
     keyword: str | None
 
-    @property
-    def empty(self) -> bool:
-        """True where there is nothing to ask about."""
-        return not self.text
-
 
 class Preparer:
     """Prepares tickets' texts. `estimate` gives a text's tokens."""

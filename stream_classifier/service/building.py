@@ -6,7 +6,7 @@ with whoever needs them.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from uuid import uuid4
@@ -76,10 +76,10 @@ class Knowledge:
 
     cache: Cache
     look_ups: dict[Lane, LookUps] = field(default_factory=dict)
+    peek: Callable[[bytes], Known | None] = field(init=False)
 
-    def peek(self, key: bytes) -> Known | None:
-        """What this process knows at once."""
-        return self.cache.peek(key)
+    def __post_init__(self) -> None:
+        self.peek = self.cache.peek  # nothing comes between on the hot path
 
     def look_up(self, waiting: Waiting) -> bool:
         """Ask the backend, if there is one."""
@@ -146,7 +146,7 @@ class Builder:
         """The journey from a polled record to the outbox."""
         gate = Gate(tally=self.tally, now=self.now)
         flights, lanes, knowledge = Flights(), Lanes(), Knowledge(cache)
-        departures = self._departures(outbox)
+        departures = self._departures(outbox, cache)
         answers = self._answers(flights, departures, cache, lanes)
         asking = {lane: self._answering(lane, providers[lane], gate, answers) for lane in Lane}
         gathering: Gathering[Ask] = Gathering(self._policy())
@@ -183,7 +183,7 @@ class Builder:
             ca_file=llm.ca_file,
         )
 
-    def _departures(self, outbox: Outbox) -> Departures:
+    def _departures(self, outbox: Outbox, cache: Cache) -> Departures:
         single = SingleCalls.of(self.prices, self.models[Lane.BULK], self.prompt, self.estimate)
         return Departures(
             outbox=outbox,
@@ -191,6 +191,7 @@ class Builder:
             tally=self.tally,
             wall_ms=lambda: time.time_ns() // 1_000_000,
             key_order=self.settings.kafka.key_order,
+            cache_name=cache.backend,
             single_cost_usd=single.cost_usd,
         )
 

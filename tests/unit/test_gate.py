@@ -1,0 +1,229 @@
+"""What a call waits for: breakers, pauses, the end of the process."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from stream_classifier.core import measures
+from stream_classifier.core.answer import Lane
+from stream_classifier.core.call import Outcome, RateHeaders, Signal
+from stream_classifier.core.tally import Tally
+from stream_classifier.lanes.gate import Gate, Stopped, limited_s
+
+ANSWERED = Outcome(signal=Signal.ANSWERED, status=200)
+NO_KEY = Outcome(signal=Signal.KEY_REFUSED, status=401)
+LIMITED = Outcome(signal=Signal.RATE_LIMITED, status=429)
+
+
+def a_gate() -> Gate:
+    return Gate(tally=Tally(), now=asyncio.get_running_loop().time)
+
+
+@dataclass(slots=True)
+class Probe:
+    """Answers probes as it is told, and notes when they came."""
+
+    outcome: Outcome = NO_KEY
+    at: list[float] = field(default_factory=list)
+
+    async def __call__(self, _model: str) -> Outcome:
+        self.at.append(asyncio.get_running_loop().time())
+        return self.outcome
+
+
+async def passed_at(gate: Gate, lane: Lane, *models: str) -> float:
+    """How long this lane had to wait, in seconds."""
+    began = gate.now()
+    await gate.passed(lane, models or ("m",))
+    return gate.now() - began
+
+
+async def test_an_open_gate_lets_through_without_a_wait() -> None:
+    assert await a_gate().passed(Lane.BULK, ["m"]) == "m"
+
+
+async def test_a_pause_holds_its_lane_so_long() -> None:
+    gate = a_gate()
+    gate.pause(Lane.BULK, 9.0)
+    assert await passed_at(gate, Lane.BULK) == 9.0
+
+
+async def test_a_pause_of_bulk_does_not_hold_urgent() -> None:
+    gate = a_gate()
+    gate.pause(Lane.BULK, 9.0)
+    assert await passed_at(gate, Lane.URGENT) == 0.0
+
+
+async def test_a_pause_of_urgent_holds_bulk_with_it() -> None:
+    gate = a_gate()
+    gate.pause(Lane.URGENT, 9.0)
+    assert await passed_at(gate, Lane.BULK) == 9.0
+
+
+async def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
+    gate = a_gate()
+    gate.pause(Lane.BULK, 9.0)
+    gate.pause(Lane.BULK, 3.0)
+    assert await passed_at(gate, Lane.BULK) == 9.0
+
+
+async def test_a_pause_that_grows_is_waited_out_to_its_end() -> None:
+    gate = a_gate()
+    gate.pause(Lane.BULK, 3.0)
+    async with asyncio.TaskGroup() as tasks:
+        waits = tasks.create_task(passed_at(gate, Lane.BULK))
+        await asyncio.sleep(1)
+        gate.pause(Lane.BULK, 9.0)
+    assert waits.result() == 10.0
+
+
+async def test_the_first_model_whose_breaker_is_closed_is_called() -> None:
+    gate = a_gate()
+    gate.heard("first", NO_KEY)
+    assert await gate.passed(Lane.BULK, ["first", "second"]) == "second"
+
+
+async def test_where_all_breakers_are_open_the_first_to_close_is_waited_for() -> None:
+    gate = a_gate()
+    gate.heard("m", NO_KEY)
+    async with asyncio.TaskGroup() as tasks:
+        waits = tasks.create_task(passed_at(gate, Lane.URGENT))
+        await asyncio.sleep(100)
+        gate.heard("m", ANSWERED)
+    assert waits.result() == 100.0
+
+
+async def test_a_pause_and_an_outage_are_both_waited_out() -> None:
+    gate = a_gate()
+    gate.heard("m", NO_KEY)
+    gate.pause(Lane.BULK, 5.0)
+    async with asyncio.TaskGroup() as tasks:
+        waits = tasks.create_task(passed_at(gate, Lane.BULK))
+        await asyncio.sleep(100)
+        gate.heard("m", ANSWERED)
+    assert waits.result() == 100.0
+
+
+async def test_a_model_is_probed_until_it_answers() -> None:
+    gate, probe = a_gate(), Probe()
+    gate.heard("m", NO_KEY)
+    async with asyncio.TaskGroup() as tasks:
+        probing = tasks.create_task(gate.probe_forever(probe))
+        await asyncio.sleep(10)
+        probe.outcome = ANSWERED
+        await gate.passed(Lane.BULK, ["m"])
+        await asyncio.sleep(100)
+        probing.cancel()
+    began = probe.at[0] - 1.0
+    assert [at - began for at in probe.at] == [1.0, 3.0, 7.0, 15.0]
+
+
+async def test_each_open_model_is_probed_when_it_is_due() -> None:
+    gate, probe = a_gate(), Probe(outcome=ANSWERED)
+    async with asyncio.TaskGroup() as tasks:
+        probing = tasks.create_task(gate.probe_forever(probe))
+        await asyncio.sleep(1)
+        gate.heard("m", NO_KEY)
+        await asyncio.sleep(0.5)
+        gate.heard("other", NO_KEY)
+        await asyncio.sleep(100)
+        probing.cancel()
+    assert probe.at[1] - probe.at[0] == 0.5
+
+
+@pytest.mark.parametrize("signal", [Signal.RATE_LIMITED, Signal.FORMAT_REFUSED])
+async def test_a_probe_that_shows_nothing_leaves_the_breaker_as_it_is(signal: Signal) -> None:
+    gate = a_gate()
+    gate.heard("open", NO_KEY)
+    for model in ("open", "closed"):
+        assert not gate.judge_probe(model, Outcome(signal=signal))
+    assert (gate.breaker("open").open, gate.breaker("closed").open) == (True, False)
+
+
+async def test_a_probe_that_shows_nothing_puts_the_next_one_off() -> None:
+    gate, probe = a_gate(), Probe(outcome=LIMITED)
+    gate.heard("m", NO_KEY)
+    async with asyncio.TaskGroup() as tasks:
+        probing = tasks.create_task(gate.probe_forever(probe))
+        await asyncio.sleep(8)
+        probing.cancel()
+    assert [at - probe.at[0] for at in probe.at] == [0.0, 2.0, 6.0]
+
+
+async def test_a_late_failure_of_an_ordinary_call_does_not_put_the_next_probe_off() -> None:
+    gate = a_gate()
+    gate.heard("m", NO_KEY)
+    due_at = gate.breaker("m").probe_at
+    await asyncio.sleep(60)
+    gate.heard("m", NO_KEY)
+    assert gate.breaker("m").probe_at == due_at
+
+
+async def test_an_outage_is_counted_once_by_its_reason() -> None:
+    gate = a_gate()
+    for _ in range(5):
+        gate.heard("m", NO_KEY)
+    assert gate.tally.count(measures.PAUSES, "key_refused") == 1
+
+
+async def test_a_rest_lasts_as_long_as_it_should_whatever_else_changes() -> None:
+    gate = a_gate()
+    began = gate.now()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(gate.rest(10.0))
+        await asyncio.sleep(1)
+        gate.heard("m", NO_KEY)
+        gate.heard("m", ANSWERED)
+    assert gate.now() - began == 10.0
+
+
+async def test_a_stop_ends_every_wait_at_once() -> None:
+    gate = a_gate()
+    began = gate.now()
+    gate.pause(Lane.BULK, 1000.0)
+    gate.heard("open", NO_KEY)
+    async with asyncio.TaskGroup() as tasks:
+        waits = [
+            tasks.create_task(_stopped(wait))
+            for wait in (gate.passed(Lane.BULK, ["m"]), gate.passed(Lane.URGENT, ["open"]), gate.rest(1000))
+        ]
+        await asyncio.sleep(1)
+        gate.stop()
+    assert [wait.result() for wait in waits] == 3 * [True]
+    assert gate.now() - began == 1.0
+
+
+async def test_after_a_stop_nothing_is_let_through_and_nothing_probed() -> None:
+    gate, probe = a_gate(), Probe()
+    gate.heard("open", NO_KEY)
+    gate.stop()
+    await gate.probe_forever(probe)
+    assert probe.at == []
+    with pytest.raises(Stopped):
+        gate.admits(Lane.URGENT, ["m"])
+
+
+async def _stopped(wait: object) -> bool:
+    try:
+        await wait  # type: ignore[misc]
+    except Stopped:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("rate", "wait_s"),
+    [
+        (RateHeaders(), None),
+        (RateHeaders(retry_after_s=3, remaining_tokens=0, reset_tokens_s=9), 3),
+        (RateHeaders(remaining_tokens=0, reset_tokens_s=9, remaining_requests=1, reset_requests_s=60), 9),
+        (RateHeaders(remaining_tokens=0, reset_tokens_s=9, remaining_requests=0, reset_requests_s=60), 60),
+        (RateHeaders(remaining_tokens=5, reset_tokens_s=9), None),
+        (RateHeaders(remaining_tokens=0), None),
+    ],
+)
+def test_a_429_says_how_long_to_wait_by_retry_after_else_by_what_is_used_up(
+    rate: RateHeaders, wait_s: float | None
+) -> None:
+    assert limited_s(rate) == wait_s
