@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in $(CANDIDATES); do $$python $(IS_NEW_ENOUGH) && {
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench soak chaos coverage clean
+.PHONY: help demo test check format bench faults soak chaos coverage clean
 
 help: ## says what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ format: $(VENV)/.installed-dev ## rewrites the code as `make check` wants it, as
 
 bench: $(VENV)/.installed-dev ## measures what the documentation claims
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+faults: $(VENV)/.installed-dev ## what becomes of tickets while the provider fails, a row a failure
+	@$(BIN)/python -m benchmarks faults $(ARGS)
 
 soak: $(VENV)/.installed-dev ## the long tests under load
 	@$(BIN)/python -m pytest -m soak --timeout=0 $(ARGS)

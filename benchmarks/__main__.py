@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import fault_report, faults, goodput, hot_path, report, urgent
+from benchmarks import fault_report, faults, goodput, hot_path, leaks, report, urgent
 from benchmarks.figures import Findings
 from benchmarks.kafka import a_kafka
 from tests.brokers import Unavailable
@@ -75,6 +75,20 @@ def measure_faults(
     found = faults.measure(seed=seed, outage_s=outage_s, only=only, tell=_progress)
     print(fault_report.report(found, markdown=markdown))
     if found.shortcomings:
+        raise typer.Exit(1)
+
+
+@app.command("leaks")
+def measure_leaks(
+    source: Annotated[
+        Path | None, typer.Option("--input", metavar="FILE", help="Ordinary tickets; none: made ones.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the batches.")] = 0,
+) -> None:
+    """What tickets that give orders do to others in a batch; needs no Kafka (seconds)."""
+    found = leaks.measure(source, seed=seed)
+    print(report.table(found))
+    if not found.hold:
         raise typer.Exit(1)
 
 
