@@ -125,10 +125,15 @@ class EventWriter:
             "truncated": subject.truncated,
             "received_at": self._received(received_ms),
             "labelled_at": self._labelled(labelled_ms),
-            "latency_ms": max(labelled_ms - received_ms, 0),
+            "latency_ms": latency_ms(subject),
             "source": {"topic": subject.topic, "partition": subject.partition, "offset": subject.offset},
         }
         return orjson.dumps(fields)[:-1] + constant
+
+
+def latency_ms(subject: Subject) -> int:
+    """From the record's timestamp to the hand-over; 0 where the record has none, or a later clock's."""
+    return max(subject.labelled_ms - subject.timestamp_ms, 0) if subject.timestamp_ms >= 0 else 0
 
 
 def event_id(subject: Subject) -> str:

@@ -78,7 +78,12 @@ CACHE_FAULTS = Measure(
     ("backend",),
 )
 OFFSETS_COMMITTED = Measure("commits_total", Kind.COUNTER, "Offset commits, by outcome.", ("outcome",))
-REBALANCES = Measure("rebalances_total", Kind.COUNTER, "Assignments and revocations seen.", ("kind",))
+REBALANCES = Measure(
+    "rebalances_total",
+    Kind.COUNTER,
+    "Assignments, revocations, and assignments lost without a revocation.",
+    ("kind",),
+)
 PAUSES = Measure("pauses_total", Kind.COUNTER, "Times work was paused, by reason.", ("reason",))
 
 IN_FLIGHT = Measure("in_flight_tickets", Kind.GAUGE, "Records read and not yet done.")

@@ -24,6 +24,7 @@ SNIFFED_LINES = 40
 TICKET_COLUMNS = frozenset(
     ("id", "ticket_id", "subject", "text", "body", "description", "priority", "tags", "tenant", "language")
 )
+NOT_UTF8 = "is not UTF-8: save the file as UTF-8, or convert it with iconv."
 SEPARATOR_LINE = re.compile(rb"sep=(.)\r?\n?", re.IGNORECASE)
 
 
@@ -127,6 +128,8 @@ def _checked_header(cells: Sequence[str]) -> list[str]:
             "The first line of a CSV file must name every column, each name once: write such a header, for "
             "example `id,subject,body`."
         )
+    if _not_utf8(header):
+        raise OperatorFault(f"The first line of the CSV file {NOT_UTF8}")
     return header
 
 
@@ -135,8 +138,12 @@ def _row(number: int, header: Sequence[str], cells: Sequence[str]) -> Row:
         counts = f"The row has {len(cells)} cells and the header {len(header)}"
         return BadRow(line=number, sentence=f"{counts}: quote cells that hold the delimiter.")
     ticket = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
-    if any("\udc80" <= character <= "\udcff" for cell in cells if not cell.isascii() for character in cell):
-        return BadRow(
-            line=number, sentence="The row is not UTF-8: save the file as UTF-8, or convert it with iconv."
-        )
+    if _not_utf8(cells):
+        return BadRow(line=number, sentence=f"The row {NOT_UTF8}")
     return TicketRow(line=number, ticket=ticket)
+
+
+def _not_utf8(cells: Sequence[str]) -> bool:
+    """Whether a cell holds a byte that the feed could not decode."""
+    foreign = (cell for cell in cells if not cell.isascii())
+    return any("\udc80" <= character <= "\udcff" for cell in foreign for character in cell)

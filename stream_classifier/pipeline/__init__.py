@@ -7,5 +7,6 @@
 4. (the lanes ask the model: `stream_classifier.lanes`)
 5. `answers`: what the lanes bring back is handed to every ticket that waits for it.
 6. `deadlines`: an urgent ticket waits only so long.
-7. `departures`: decided records leave in key order, as events; `unsent` accounts for those that cannot.
+7. `departures`: decided records leave in key order, as events; `unsent` accounts for those that cannot,
+   `telling` counts and logs those that do.
 """

@@ -81,8 +81,7 @@ class Arrivals:
             else:
                 self._take_value(partition, record, value)
         self.tally.add(measures.RECORDS, n=len(records))
-        self.departures.count_known()
-        self.departures.write_off_closed()
+        self.departures.end_of_poll()
 
     def _take_value(self, partition: Partition, record: Record, value: bytes) -> None:
         try:

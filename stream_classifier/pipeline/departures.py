@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import structlog
-
 from stream_classifier.core import measures
 from stream_classifier.core.answer import DecidedBy, Lane
 from stream_classifier.core.event import (
@@ -28,9 +26,8 @@ from stream_classifier.core.known import Known
 from stream_classifier.core.tally import Tally
 from stream_classifier.core.ticket import Ticket
 from stream_classifier.pipeline.preparing import Prepared
+from stream_classifier.pipeline.telling import Telling
 from stream_classifier.pipeline.unsent import UnsentTokens
-
-log = structlog.get_logger(__name__)
 
 PLAIN_HEADERS = [CONTENT_TYPE]
 CLOUD_EVENT_TYPE = b"application/cloudevents"
@@ -82,10 +79,7 @@ class Departures:
     tally: Tally
     wall_ms: Callable[[], int]
     key_order: bool
-    cache_name: str
-    single_cost_usd: Callable[[int], float | None]  # one call for a text of so many tokens
-    _known_latency_s: dict[Lane, list[float]] = field(default_factory=lambda: {lane: [] for lane in Lane})
-    _known_tokens: int = 0
+    telling: Telling
     _unsent: UnsentTokens = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,7 +100,6 @@ class Departures:
         known: Known,
     ) -> None:
         """The hot path: a ticket that the cache knows, with nothing before it."""
-        labelled_ms = self.wall_ms()
         subject = Subject(
             topic=partition.topic,
             partition=partition.number,
@@ -116,7 +109,7 @@ class Departures:
             revision=ticket.revision,
             lane=lane,
             timestamp_ms=record.timestamp,
-            labelled_ms=labelled_ms,
+            labelled_ms=self.wall_ms(),
             truncated=prepared.truncated,
         )
         if known.rendered is None:
@@ -124,27 +117,11 @@ class Departures:
         event = self.writer.render(subject, known.rendered)
         headers = _headers(record.headers, subject) if record.headers else PLAIN_HEADERS
         self.outbox.publish(partition, record.offset, record.key, event, headers)
-        self._known_latency_s[lane].append(max(labelled_ms - record.timestamp, 0) / 1000)
-        self._known_tokens += prepared.tokens
-        if lane is Lane.URGENT:
-            _say_urgent(subject, from_cache(known))
+        self.telling.known(subject, lane, prepared.tokens)
 
-    def count_known(self) -> None:
-        """Enter into the tally what `publish_known` has put by, once for a whole poll."""
-        tickets = sum(map(len, self._known_latency_s.values()))
-        if not tickets:
-            return
-        self.tally.add(measures.CACHE, self.cache_name, "hit", n=tickets)
-        for lane, latencies in self._known_latency_s.items():
-            self.tally.add(measures.TICKETS, lane, n=len(latencies))
-            self.tally.add(measures.EVENTS, lane, "labelled", DecidedBy.CACHE, n=len(latencies))
-            self.tally.observe_all(measures.LATENCY, latencies, lane)
-            latencies.clear()
-        self._count_single_cost(self._known_tokens, tickets)
-        self._known_tokens = 0
-
-    def write_off_closed(self) -> None:
-        """Count the tokens of decisions that no event will carry, because their partition was closed."""
+    def end_of_poll(self) -> None:
+        """Count what left at once, and the tokens of what will never leave."""
+        self.telling.end_of_poll()
         self._unsent.write_off_closed()
 
     def decide(self, waiting: Waiting, decision: Decision) -> None:
@@ -195,30 +172,7 @@ class Departures:
             delivery.partition, offset, delivery.key, event, _headers(delivery.headers, subject)
         )
         self._unsent.sent(delivery.partition, decision)
-        self._count(subject, decision, waiting.tokens)
-
-    def _count(self, subject: Subject, decision: Decision, tokens: int) -> None:
-        review = decision.reason is not None
-        status = "needs_review" if review else "labelled"
-        decided_by = decision.reason or decision.decided_by or ""
-        self.tally.add(measures.EVENTS, subject.lane, status, decided_by)
-        latency_s = max(subject.labelled_ms - subject.timestamp_ms, 0) / 1000
-        self.tally.observe(measures.LATENCY, latency_s, subject.lane)
-        self._count_single_cost(tokens, 1)
-        if review:
-            log.info(
-                "needs_review",
-                event_id=event_id(subject),
-                ticket_id=subject.ticket_id,
-                reason=decision.reason,
-            )
-        if subject.lane == Lane.URGENT:
-            _say_urgent(subject, decision)
-
-    def _count_single_cost(self, tokens: int, tickets: int) -> None:
-        cost_usd = self.single_cost_usd(tokens // tickets)
-        if cost_usd is not None:
-            self.tally.add(measures.SINGLE_COST, n=cost_usd * tickets)
+        self.telling.decided(subject, decision, waiting.tokens)
 
 
 def from_cache(known: Known) -> Decision:
@@ -259,15 +213,3 @@ def _of_cloud_event(header: tuple[str, bytes | None]) -> bool:
     header without a value."""
     name, value = header[0].lower(), header[1] or b""
     return name.startswith("ce_") or (name == "content-type" and value.startswith(CLOUD_EVENT_TYPE))
-
-
-def _say_urgent(subject: Subject, decision: Decision) -> None:
-    log.info(
-        "urgent_ticket",
-        event_id=event_id(subject),
-        ticket_id=subject.ticket_id,
-        decided_by=decision.decided_by,
-        reason=decision.reason,
-        overtook=subject.overtook,
-        latency_ms=max(subject.labelled_ms - subject.timestamp_ms, 0),
-    )

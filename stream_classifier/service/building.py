@@ -39,6 +39,7 @@ from stream_classifier.pipeline.deadlines import Deadlines
 from stream_classifier.pipeline.departures import Departures, Outbox
 from stream_classifier.pipeline.look_ups import LookUps
 from stream_classifier.pipeline.preparing import Preparer
+from stream_classifier.pipeline.telling import Telling
 from stream_classifier.settings import Settings, api_key_now
 
 BACKOFF_S = {Lane.BULK: 0.5, Lane.URGENT: 0.1}  # for an urgent ticket a person waits
@@ -191,8 +192,12 @@ class Builder:
             tally=self.tally,
             wall_ms=lambda: time.time_ns() // 1_000_000,
             key_order=self.settings.kafka.key_order,
-            cache_name=cache.backend,
-            single_cost_usd=single.cost_usd,
+            telling=Telling(
+                tally=self.tally,
+                cache_name=cache.backend,
+                single_cost_usd=single.cost_usd,
+                each=self.settings.log.level == "debug",
+            ),
         )
 
     def _answers(self, flights: Flights, departures: Departures, cache: Cache, lanes: Lanes) -> Answers:

@@ -159,6 +159,11 @@ def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
         pass
 
 
+def test_a_csv_header_that_is_not_utf8_is_told_as_such() -> None:
+    with pytest.raises(OperatorFault, match="UTF-8"):
+        rows(b"id,te\xffxt\n1,hello\n", "x.csv")
+
+
 @given(st.binary(max_size=300), st.sampled_from(["x.jsonl", "x.csv", "x"]))
 def test_no_bytes_raise_anything_but_an_operator_fault(data: bytes, name: str) -> None:
     try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stream_classifier.observe.summary import Summarised
+from stream_classifier.pipeline.telling import Told
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "logs.md"
@@ -21,6 +22,8 @@ BINDERS = {"bind", "bind_contextvars", "bound_contextvars"}
 
 SPREAD = {  # events that spread a mapping into the call (`**fields`), and what may be in it
     "summary": frozenset(Summarised.__annotations__),
+    "urgent_ticket": frozenset(Told.__annotations__),
+    "bulk_ticket": frozenset(Told.__annotations__),
     "library": frozenset({"error_type", "error", "exception"}),
 }
 

@@ -1,0 +1,99 @@
+"""What is told of a ticket that leaves: to the counts, always; to the log, where a person may care.
+
+Known tickets are counted once a poll, since they come by the ten thousand a second. Each urgent ticket and
+each that a person must look at has its line; all others only where the log is at `debug`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+import structlog
+
+from stream_classifier.core import measures
+from stream_classifier.core.answer import DecidedBy, Lane
+from stream_classifier.core.event import Subject, event_id, latency_ms
+from stream_classifier.core.journey import Decision
+from stream_classifier.core.tally import Tally
+
+log = structlog.get_logger(__name__)
+
+
+class Told(TypedDict):
+    """The fields of `urgent_ticket` and `bulk_ticket`."""
+
+    event_id: str
+    ticket_id: str
+    decided_by: DecidedBy | None
+    reason: str | None
+    overtook: bool
+    latency_ms: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Telling:
+    """`single_cost_usd` gives what one call for a text of so many tokens would cost; `each` says whether
+    every ticket has its line."""
+
+    tally: Tally
+    cache_name: str
+    single_cost_usd: Callable[[int], float | None]
+    each: bool
+    _known_s: dict[Lane, list[float]] = field(default_factory=lambda: {lane: [] for lane in Lane})
+    _known_tokens: int = 0
+
+    def known(self, subject: Subject, lane: Lane, tokens: int) -> None:
+        """A ticket left that the cache knew; counted by `end_of_poll`."""
+        self._known_s[lane].append(latency_ms(subject) / 1000)
+        self._known_tokens += tokens
+        if lane is Lane.URGENT or self.each:
+            self._say(subject, DecidedBy.CACHE, None)
+
+    def end_of_poll(self) -> None:
+        """Count what `known` has put by."""
+        tickets = sum(map(len, self._known_s.values()))
+        if not tickets:
+            return
+        self.tally.add(measures.CACHE, self.cache_name, "hit", n=tickets)
+        for lane, latencies_s in self._known_s.items():
+            self.tally.add(measures.TICKETS, lane, n=len(latencies_s))
+            self.tally.add(measures.EVENTS, lane, "labelled", DecidedBy.CACHE, n=len(latencies_s))
+            self.tally.observe_all(measures.LATENCY, latencies_s, lane)
+            latencies_s.clear()
+        self._single_cost(self._known_tokens, tickets)
+        self._known_tokens = 0
+
+    def decided(self, subject: Subject, decision: Decision, tokens: int) -> None:
+        """A ticket left that had waited for its decision."""
+        status = "labelled" if decision.reason is None else "needs_review"
+        self.tally.add(measures.EVENTS, subject.lane, status, decision.reason or decision.decided_by or "")
+        self.tally.observe(measures.LATENCY, latency_ms(subject) / 1000, subject.lane)
+        self._single_cost(tokens, 1)
+        if decision.reason is not None:
+            log.info(
+                "needs_review",
+                event_id=event_id(subject),
+                ticket_id=subject.ticket_id,
+                reason=decision.reason,
+            )
+        if subject.lane == Lane.URGENT or self.each:
+            self._say(subject, decision.decided_by, decision.reason)
+
+    def _single_cost(self, tokens: int, tickets: int) -> None:
+        cost_usd = self.single_cost_usd(tokens // tickets)
+        if cost_usd is not None:
+            self.tally.add(measures.SINGLE_COST, n=cost_usd * tickets)
+
+    def _say(self, subject: Subject, decided_by: DecidedBy | None, reason: str | None) -> None:
+        told: Told = {
+            "event_id": event_id(subject),
+            "ticket_id": subject.ticket_id,
+            "decided_by": decided_by,
+            "reason": reason,
+            "overtook": subject.overtook,
+            "latency_ms": latency_ms(subject),
+        }
+        if subject.lane == Lane.URGENT:
+            log.info("urgent_ticket", **told)
+        else:
+            log.debug("bulk_ticket", **told)
