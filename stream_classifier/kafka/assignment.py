@@ -2,10 +2,13 @@
 
 Rules
 -----
-* Revocation is final: what is answered is published and committed within the drain's budget, then the
-  partitions are closed, and nothing of them is published or committed any more (promise 3).
+* Revocation is final: what is answered is published within the drain's budget, then the partitions are
+  sealed and what is done is committed, then they are closed (promise 3). Sealed before the commit, because
+  what was published while a commit is under way would be missing in it, and come again.
 * The rebalance callback does not return before that, and the client sends no JoinGroup before it
   returns: so nobody else owns a partition while we still publish for it.
+* The client calls the same callback where the group has dropped us. Then others own the partitions
+  already: they are closed without a drain.
 * An assignment is opened apart from the callback, because the client sends no heartbeat while the
   callback runs, and a broker that is slow to tell the positions must not cost us the membership.
 * `generation` rises with every change. A poll that was under way across a change is thrown away and
@@ -13,8 +16,9 @@ Rules
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -26,12 +30,28 @@ from stream_classifier.core.tally import Tally
 log = structlog.get_logger(__name__)
 
 
+class Owner(Protocol):
+    """Whose partitions these are."""
+
+    async def drain(self) -> None:
+        """Publish what is answered within a budget, then seal the partitions and commit."""
+
+    def dropped(self) -> bool:
+        """Whether the group has gone on without us, so that others own the partitions already."""
+
+    def sealed(self) -> None:
+        """Nothing more may be published: give up what is still being sent."""
+
+    def closed(self) -> None:
+        """Nothing more may be committed: give up the commit under way."""
+
+
 @dataclass(slots=True)
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
-    """The partitions that this process owns. `drain` publishes and commits what is answered."""
+    """The partitions that this process owns."""
 
     tally: Tally
-    drain: Callable[[], Awaitable[None]]
+    owner: Owner
     partitions: dict[TopicPartition, Partition] = field(default_factory=dict)
     generation: int = 0
     taking: bool = False  # records may be taken in: the partitions are open
@@ -39,15 +59,16 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """Called by the client before it rejoins the group."""
+        """Called by the client before it rejoins the group. It swallows what is raised here, so the
+        partitions are closed whatever happens to the drain."""
         self.generation += 1
         self.taking = False
         self.assigned = None
-        if self.partitions:
-            await self.drain()
-            log.info("partitions_revoked", partitions=_names(self.partitions.values()))
-            self.tally.add(measures.REBALANCES, "revoked")
-        self.close()
+        try:
+            if self.partitions:
+                await self._give_back()
+        finally:
+            self.close()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Called by the client when it knows its partitions. They are opened by `open`."""
@@ -71,19 +92,35 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self.tally.add(measures.REBALANCES, "assigned")
         log.info("partitions_assigned", partitions=_names(partitions.values()))
 
-    def close(self) -> None:
-        """End all work on the partitions, at once: nothing of them leaves any more."""
+    def seal(self) -> None:
+        """Publish nothing of the partitions any more; a last commit may still say what is done."""
         for partition in self.partitions.values():
             partition.open = False
+        self.owner.sealed()
+
+    def close(self) -> None:
+        """End all work on the partitions, at once: nothing of them leaves or is committed any more."""
+        self.seal()
         self.partitions = {}
         self.generation += 1
         self.taking = False
+        self.owner.closed()
 
     @property
     def in_flight(self) -> tuple[int, int]:
         """Records and bytes that were read and are not done."""
         ledgers = [partition.ledger for partition in self.partitions.values()]
         return sum(len(ledger.unfinished) for ledger in ledgers), sum(ledger.size_bytes for ledger in ledgers)
+
+    async def _give_back(self) -> None:
+        names = _names(self.partitions.values())
+        if self.owner.dropped():
+            log.error("session_lost", why="the group has gone on without this process")
+            self.tally.add(measures.REBALANCES, "lost")
+            return
+        await self.owner.drain()
+        self.tally.add(measures.REBALANCES, "revoked")
+        log.info("partitions_revoked", partitions=names)
 
 
 def _names(partitions: Iterable[Partition]) -> list[str]:

@@ -5,7 +5,8 @@ Rules
 * A line an output partition: first in, first out, one batch under way. So events of one key keep their
   order even where a send fails and is repeated.
 * A record is marked done in its ledger only when its last event is acknowledged.
-* What belongs to a closed partition is left out, also when a failed send is repeated.
+* What belongs to a closed partition is left out, also when a failed send is repeated. A send that is
+  under way when the partitions are closed is given up, so that no later try of the client's goes out.
 * What the broker finds too large is sent again by itself, then smaller: an event without the copied
   headers, a dead letter without its value, then without its headers. Nothing loops.
 """
@@ -13,10 +14,12 @@ Rules
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Protocol
 
+import orjson
 import structlog
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
@@ -33,7 +36,7 @@ from stream_classifier.core.event import CONTENT_TYPE, Rfc3339, without_headers
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.journey import OwnHeaders, Partition
 from stream_classifier.core.tally import Tally
-from stream_classifier.kafka.producer import BATCH_BYTES, Producer
+from stream_classifier.kafka.producer import BATCH_BYTES, Sendable
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +61,20 @@ class Item:
 Shrink = Callable[[Item], bool]
 
 
+class Sender(Protocol):
+    """What the lines are sent with."""
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions the topic has."""
+
+    async def send(self, topic: str, partition: int, records: Sequence[Sendable]) -> int:
+        """Send the first of these as one batch, and wait until the broker has them. Returned is how many.
+        Raises aiokafka's errors; then none may be taken for sent."""
+
+    def abandon(self) -> None:
+        """Give up what is under way."""
+
+
 @dataclass(slots=True)
 class Line:
     """The items of one output partition."""
@@ -69,6 +86,7 @@ class Line:
     more: asyncio.Event = field(default_factory=asyncio.Event)
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     alone: int = 0  # so many items go one by one: the batch that held them was too large
+    since: float | None = None  # the loop's clock when the batch under way was handed to the client
 
     def __post_init__(self) -> None:
         self.idle.set()
@@ -99,7 +117,7 @@ class Line:
 class Outbox:
     """Sends labelled events and dead letters. `alive` says whether we may still act for our partitions."""
 
-    producer: Producer
+    producer: Sender
     input_topic: str
     output_topic: str
     dead_letter_topic: str
@@ -122,9 +140,20 @@ class Outbox:
         self._line(self.dead_letter_topic, partition.number, key).put(item)
 
     async def flush(self) -> None:
-        """Return when everything that was handed over is acknowledged or left out."""
-        for line in list(self._lines.values()):
-            await line.idle.wait()
+        """Return when everything that was handed over is acknowledged or left out: at that moment
+        nothing is under way in any line."""
+        while busy := [line for line in self._lines.values() if not line.idle.is_set()]:
+            await busy[0].idle.wait()
+
+    def abandon(self) -> None:
+        """Partitions were closed: give up what is under way for them."""
+        if any(line.since is not None for line in self._lines.values()):
+            self.producer.abandon()
+
+    def unacknowledged_s(self) -> float:
+        """How long the broker has not acknowledged the batch that has waited longest."""
+        now = asyncio.get_running_loop().time()
+        return max((now - line.since for line in self._lines.values() if line.since is not None), default=0.0)
 
     async def run(self) -> None:
         """Send, for as long as the process lives. Raises where the broker forbids it."""
@@ -141,10 +170,11 @@ class Outbox:
         """The line of an output partition.
 
         It has the input's number where the topic has as many partitions, so that what the input's
-        producers put together stays together; else the key decides, as in Kafka's own clients.
+        producers put together stays together; else the key decides, as in Kafka's own clients. So it does
+        for partitions that the input was given after our start.
         """
         count = self.producer.partitions(topic)
-        if count != self.producer.partitions(self.input_topic):
+        if count != self.producer.partitions(self.input_topic) or number >= count:
             number = number % count if key is None else (murmur2(key) & 0x7FFFFFFF) % count
         line = self._lines.get((topic, number))
         if line is None:
@@ -157,13 +187,18 @@ class Outbox:
         while True:
             await line.more.wait()
             line.more.clear()
-            while self.alive() and (batch := line.take()):
+            while batch := self._next(line):
                 await self._send(line, batch)
-            if not line.items:
-                line.idle.set()
+            line.since = None
+            line.idle.set()
+
+    def _next(self, line: Line) -> list[Item]:
+        self.alive()  # closes first what a freeze has cost us
+        return line.take()
 
     async def _send(self, line: Line, batch: list[Item]) -> None:
         """Send one batch, or put it back for another try."""
+        line.since = line.since or asyncio.get_running_loop().time()
         try:
             records = [(item.key, item.value, item.headers) for item in batch]
             sent = await self.producer.send(line.topic, line.number, records)
@@ -178,6 +213,7 @@ class Outbox:
             log.warning("publish_failed", topic=line.topic, partition=line.number, error=type(error).__name__)
             await asyncio.sleep(RETRY_S)
         else:
+            line.since = None
             line.put_back(batch[sent:])
             line.alone = max(line.alone - sent, 0)
             self._acknowledged(line.topic, batch[:sent])
@@ -205,21 +241,18 @@ class Outbox:
                 f"Topic {line.topic} refuses a record of a few hundred bytes: raise its max.message.bytes "
                 "(`stream-classifier topics` shows it)."
             )
-        log.error("event_too_large", partition=str(item.partition), offset=item.offset)
+        source = orjson.loads(item.value or b"")["source"]
+        log.error("event_too_large", partition=str(item.partition), offset=source["offset"])
         self.tally.add(measures.DEAD_LETTERS, "too_large")
-        dead = self._line(self.dead_letter_topic, item.partition.number, item.key)
-        dead.put(Item(item.partition, item.offset, item.key, item.value, self._too_large_headers(item)))
-
-    def _too_large_headers(self, item: Item) -> OwnHeaders:
-        return dead_letter_headers(
+        headers = dead_letter_headers(
             item.headers,
             reason="too_large",
             sentence=f"Its event does not fit into {self.output_topic}: raise the topic's max.message.bytes.",
-            topic=item.partition.topic,
-            partition=item.partition.number,
-            offset=item.offset or 0,
+            **source,
             failed_at=Rfc3339()(time.time_ns() // 1_000_000),
         )
+        dead = self._line(self.dead_letter_topic, item.partition.number, item.key)
+        dead.put(Item(item.partition, item.offset, item.key, item.value, headers))
 
 
 def _partition(item: Item) -> Partition:

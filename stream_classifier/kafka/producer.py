@@ -1,24 +1,57 @@
 """The idempotent producer, replaced when it has failed.
 
-After a send whose fate is unknown an idempotent producer's sequence numbers may have a hole, and every
-later send fails: so it is thrown away, and what was not acknowledged is sent again by a new one.
+Rules
+-----
+* After a send whose fate is unknown an idempotent producer's sequence numbers may have a hole, and every
+  later send fails: so it is thrown away, and what was not acknowledged is sent again by a new one.
+* The client never gives up by itself: while a broker is away it tries on and on, and what was meant for
+  a partition that is long revoked would still go out. `abandon` ends that.
 """
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, ProducerClosed
 
 log = structlog.get_logger(__name__)
 
 BATCH_BYTES = 256 * 1024  # a few hundred events: one request and one future for all of them
 REQUEST_TIMEOUT_S = 20.0
-STOP_S = 5.0  # the client's own stop waits for a broker that is away without end
+FLUSH_S = 5.0  # for the sends of others, where one has failed
+STOP_S = 0.5  # at the process's end everything is flushed already, or its broker is away
 
 Sendable = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]  # key, value, headers
+
+
+def _future() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(slots=True, eq=False)
+class _Life:
+    """One client, from its start to its end; `over` ends the waiting for what it has under way."""
+
+    client: AIOKafkaProducer
+    over: asyncio.Future[None] = field(default_factory=_future)
+
+    async def delivered(self, delivery: asyncio.Future[Any]) -> None:
+        """Wait until the broker has it. Raises `ProducerClosed` where this life is cut off before."""
+        await asyncio.wait((delivery, self.over), return_when=asyncio.FIRST_COMPLETED)
+        if not delivery.done():
+            raise ProducerClosed
+        delivery.result()
+
+    def cut_off(self) -> None:
+        """Send nothing more, not even what is under way. The client has no such call: its own stop sends
+        what is left, and waits for a broker that is away."""
+        if not self.over.done():
+            self.over.set_result(None)
+        if (sending := self.client._sender.sender_task) is not None:  # noqa: SLF001
+            sending.cancel()
 
 
 class Producer:
@@ -26,16 +59,17 @@ class Producer:
 
     def __init__(self, client: dict[str, Any]) -> None:
         self._client = client
-        self._producer: AIOKafkaProducer | None = None
+        self._life: _Life | None = None
+        self._abandoned = 0
         self._turn = asyncio.Lock()
         self._topics: dict[str, int] = {}
 
     async def start(self, topics: Sequence[str]) -> None:
         """Connect, and learn how many partitions these topics have. They must exist: to ask a broker
         for one by name may create it."""
-        producer = await self._started()
+        life = await self._started()
         for topic in topics:
-            self._topics[topic] = len(await producer.partitions_for(topic))
+            self._topics[topic] = len(await life.client.partitions_for(topic))
 
     def partitions(self, topic: str) -> int:
         """How many partitions the topic has."""
@@ -45,9 +79,13 @@ class Producer:
         self, topic: str, partition: int, records: Sequence[Sendable], timestamp_ms: int | None = None
     ) -> int:
         """Send as many of these records as one batch holds, at least one, and wait until the broker has
-        them. Returned is how many. Raises aiokafka's errors; then none may be taken for sent."""
-        producer = await self._started()
-        builder = producer.create_batch()
+        them, however long it is away. Returned is how many. Raises aiokafka's errors; then none may be
+        taken for sent."""
+        abandoned = self._abandoned
+        life = await self._started()
+        if abandoned != self._abandoned:  # while we connected
+            raise ProducerClosed
+        builder = life.client.create_batch()
         count = 0
         for key, value, headers in records:
             if builder.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
@@ -55,38 +93,54 @@ class Producer:
             count += 1
         builder.close()
         try:
-            await (await producer.send_batch(builder, topic, partition=partition))
+            await life.delivered(await life.client.send_batch(builder, topic, partition=partition))
         except KafkaError:
-            await self._discard(producer)
+            await self._end(life, FLUSH_S)
             raise
         return count
 
+    def abandon(self) -> None:
+        """Give up what is under way: nothing more of it is sent, and whoever waits for it is told so."""
+        self._abandoned += 1
+        if self._life is not None:
+            self._life.cut_off()
+
     async def stop(self) -> None:
         """Close the connections."""
-        if (producer := self._producer) is not None:
-            await self._discard(producer)
+        if self._life is not None:
+            await self._end(self._life, STOP_S)
 
-    async def _started(self) -> AIOKafkaProducer:
+    async def _started(self) -> _Life:
         async with self._turn:
-            if self._producer is None:
-                producer = _producer(self._client)
-                await producer.start()
-                self._producer = producer
-            return self._producer
+            if self._life is not None and self._life.over.done():
+                await self._end(self._life, STOP_S)
+            if self._life is None:
+                self._life = _Life(await self._connected())
+            return self._life
 
-    async def _discard(self, producer: AIOKafkaProducer) -> None:
-        """Forget this producer, if another task has not done so yet, and stop it."""
-        if producer is self._producer:
-            self._producer = None
-            await _stop(producer)
+    async def _connected(self) -> AIOKafkaProducer:
+        client = _producer(self._client)
+        try:
+            await client.start()
+        except BaseException:
+            await client.stop()  # it is open, started or not
+            raise
+        return client
 
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    try:
-        async with asyncio.timeout(STOP_S):
-            await producer.stop()
-    except (KafkaError, TimeoutError) as error:
-        log.warning("producer_stop_failed", error=type(error).__name__)
+    async def _end(self, life: _Life, flush_s: float) -> None:
+        """Forget this client, if another task has not done so yet, and stop it."""
+        if life is not self._life:
+            return
+        self._life = None
+        try:
+            async with asyncio.timeout(flush_s):
+                if life.over.done():
+                    await life.client.client.close()
+                await life.client.stop()
+        except (KafkaError, TimeoutError) as error:
+            log.warning("producer_stop_failed", error=type(error).__name__)
+            life.cut_off()
+            await life.client.client.close()
 
 
 def _producer(client: dict[str, Any]) -> AIOKafkaProducer:

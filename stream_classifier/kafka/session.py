@@ -2,10 +2,13 @@
 
 Rules
 -----
-* One task polls, never stops polling, and is never cancelled in a poll: a cancelled poll leaks the
-  client's count of fetches, and its guard against a stuck poller is off for good.
-* A gap in our own loop longer than the session timeout means that the group has gone on without us.
+* One task polls, and never stops polling. It is cancelled in a poll only where the consumer itself ends:
+  a cancelled poll leaks the client's count of fetches, and its guard against a stuck poller is off.
+* A gap in our own loop as long as the group waits for a heartbeat means that it has gone on without us.
   The partitions are closed before anything else is done, and a new consumer joins.
+* Where a partition begins is decided by us (`starts`), and the client is sent there.
+* Offsets that come back below those that were read mean that the topic was made anew or has lost its
+  end: what they stand for is another record now, so the partitions are opened anew.
 """
 
 import asyncio
@@ -16,8 +19,6 @@ from typing import Any, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
@@ -33,6 +34,8 @@ from stream_classifier.core.tally import Tally
 from stream_classifier.kafka.assignment import Assignment
 from stream_classifier.kafka.broker_faults import broker_fault
 from stream_classifier.kafka.commits import Commits
+from stream_classifier.kafka.consumer import is_dropped, patience_s
+from stream_classifier.kafka.lag import Lag
 from stream_classifier.kafka.starts import open_partitions
 from stream_classifier.settings.kafka import Kafka
 
@@ -43,7 +46,7 @@ POLL_MS = 250  # the client ignores a longer wait during a rebalance, and a stop
 PAUSED_POLL_MS = 50  # while paused nothing arrives; what was finished must be noticed soon
 POLL_RECORDS = 500  # about 20 ms of work: an urgent ticket's call waits no longer for the loop
 RETRY_S = 0.5
-STOP_S = 5.0  # to leave the group; a coordinator that is away must not hold the process
+LEAVE_S = 1.5  # to leave the group takes milliseconds; a coordinator that is away must not hold the process
 BEAT_S = 0.25
 
 
@@ -63,13 +66,18 @@ class Outgoing(Protocol):
     async def flush(self) -> None:
         """Return when everything handed over is acknowledged."""
 
+    def abandon(self) -> None:
+        """Send nothing more that is under way for sealed partitions."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """One consumer and its assignment. `now` is the loop's clock in seconds."""
+    """One consumer and its assignment. `client` is what further clients of the same cluster take, `now`
+    the loop's clock in seconds."""
 
     settings: Kafka
     client: dict[str, Any]
+    consumer: AIOKafkaConsumer
     take: Take
     outgoing: Outgoing
     tally: Tally
@@ -77,21 +85,22 @@ class Session:
     beat: LoopBeat
     assignment: Assignment = field(init=False)
     commits: Commits = field(init=False)
-    consumer: AIOKafkaConsumer = field(init=False)
+    lag: Lag = field(init=False)
     backpressure: Backpressure = field(init=False)
     polled_at: float = field(init=False)
     stopping: bool = False
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.assignment = Assignment(self.tally, self.drain)
-        self.consumer = _consumer(self.settings, self.client)
+        self.assignment = Assignment(self.tally, self)
         self.commits = Commits(
             consumer=self.consumer,
             assignment=self.assignment,
             tally=self.tally,
             interval_s=self.settings.commit_interval_s,
+            ours=lambda: self.alive() and not self.dropped(),
         )
+        self.lag = Lag(consumer=self.consumer, assignment=self.assignment, commits=self.commits)
         self.backpressure = Backpressure(
             max_tickets=self.settings.max_in_flight_tickets, max_bytes=self.settings.max_in_flight_bytes
         )
@@ -103,7 +112,16 @@ class Session:
         Raises `ConsumerFailed` where a new consumer may do better, `OperatorFault` where a right is missing.
         """
         try:
-            await self._run()
+            async with asyncio.TaskGroup() as tasks:
+                work = [
+                    tasks.create_task(self._poll()),
+                    tasks.create_task(self._open_what_is_assigned()),
+                    tasks.create_task(self.commits.run()),
+                    tasks.create_task(self.lag.run()),
+                ]
+                await self._over.wait()
+                for task in work:
+                    task.cancel()
         except* (KafkaError, TimeoutError) as errors:
             self.lose("the consumer failed")
             raise self._translated(errors.exceptions[0]) from errors
@@ -114,24 +132,6 @@ class Session:
         fault = broker_fault(error, self.settings) if isinstance(error, FORBIDDEN) else None
         return fault or ConsumerFailed(type(error).__name__)
 
-    async def _run(self) -> None:
-        self.consumer.subscribe([self.settings.input_topic], listener=self.assignment)
-        await self.consumer.start()
-        admin = AIOKafkaAdminClient(**self.client)
-        await admin.start()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                background = [
-                    tasks.create_task(self._open_what_is_assigned(admin)),
-                    tasks.create_task(self.commits.run()),
-                ]
-                await self._poll()
-                await self._over.wait()
-                for task in background:
-                    task.cancel()
-        finally:
-            await admin.close()
-
     def stop(self) -> None:
         """Read no more; the poll under way ends by itself. What is done is still committed."""
         self.stopping = True
@@ -141,49 +141,57 @@ class Session:
         self.stopping = True
         self._over.set()
 
-    def lags(self) -> dict[int, int]:
-        """By partition, how many records lie between the commit and the end, as last heard."""
-        lags = {}
-        for tp, partition in self.assignment.partitions.items():
-            if (end := self.consumer.highwater(tp)) is not None:
-                lags[partition.number] = max(end - self.commits.committed(partition), 0)
-        return lags
-
     def lose(self, why: str) -> None:
         """The group has gone on without us: close everything now, and end this session."""
-        log.error("session_lost", why=why)
+        if self.assignment.partitions:
+            log.error("session_lost", why=why)
         self.assignment.close()
         self._over.set()
 
     def alive(self) -> bool:
         """Whether we may still act for our partitions: closes them where the loop was away too long."""
-        if self.beat.gap_s(self.now()) > self.settings.session_timeout_s:
+        if self.beat.gap_s(self.now()) > patience_s(self.settings):
             self.beat.beat(self.now())
-            self.lose("this process stood still for longer than the session timeout")
+            self.lose("this process stood still for longer than its session")
         return not self._over.is_set()
 
-    async def drain(self) -> None:
-        """Publish what is answered, then commit, within the drain's budget."""
+    def dropped(self) -> bool:
+        """Whether the group has dropped this member."""
+        return is_dropped(self.consumer)
+
+    async def drain(self, publish_s: float | None = None) -> None:
+        """Publish what is answered, for `publish_s` at most (None: the drain's budget), then commit."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self.settings.drain_s):
+            async with asyncio.timeout(self.settings.drain_s if publish_s is None else publish_s):
                 await self.outgoing.flush()
+        self.assignment.seal()
         await self.commits.commit()
+
+    def sealed(self) -> None:
+        """Give up what is still being sent."""
+        self.outgoing.abandon()
+
+    def closed(self) -> None:
+        """Give up the commit under way."""
+        self.commits.give_up()
 
     async def close(self) -> None:
         """Leave the group."""
         try:
-            async with asyncio.timeout(STOP_S):
+            async with asyncio.timeout(LEAVE_S):
                 await self.consumer.stop()
         except (KafkaError, TimeoutError) as error:
             log.warning("leave_failed", error=type(error).__name__)
 
     async def _poll(self) -> None:
-        while not self.stopping and self.alive():
+        self.consumer.subscribe([self.settings.input_topic], listener=self.assignment)
+        await self.consumer.start()
+        while self._reading():
             generation = self.assignment.generation
             timeout_ms = PAUSED_POLL_MS if self.backpressure.full else POLL_MS
             polled = await self.consumer.getmany(timeout_ms=timeout_ms, max_records=POLL_RECORDS)
             self.polled_at = self.now()
-            if not self.alive():
+            if not self._reading():
                 return
             if self.assignment.generation == generation and self.assignment.taking:
                 self._take(polled)
@@ -192,9 +200,15 @@ class Session:
             self._rest_or_go_on()
             await asyncio.sleep(0)  # a full buffer would otherwise hold the loop
 
+    def _reading(self) -> bool:
+        return not self.stopping and self.alive()
+
     def _take(self, polled: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
         for tp, records in polled.items():
             partition = self.assignment.partitions[tp]
+            if records[0].offset < partition.ledger.next_offset:
+                self.lose(f"{partition} was made anew or has lost its end")
+                return
             partition.ledger.mark(self.now())
             self.take(partition, records)
 
@@ -217,14 +231,14 @@ class Session:
         if to_resume := (paused & ours) - rest:
             self.consumer.resume(*to_resume)
 
-    async def _open_what_is_assigned(self, admin: AIOKafkaAdminClient) -> None:
+    async def _open_what_is_assigned(self) -> None:
         while True:
             assigned = await self.assignment.next_assigned()
             generation = self.assignment.generation
             try:
                 opened = await open_partitions(
                     self.consumer,
-                    admin,
+                    self.client,
                     self.settings.group_id,
                     assigned,
                     earliest=self.settings.auto_offset_reset == "earliest",
@@ -241,18 +255,3 @@ class Session:
     def _seek(self, tp: TopicPartition, offset: int) -> None:
         with suppress(IllegalStateError):  # taken away in this very moment: another reads it
             self.consumer.seek(tp, offset)
-
-
-def _consumer(settings: Kafka, client: dict[str, Any]) -> AIOKafkaConsumer:
-    return AIOKafkaConsumer(
-        **client,
-        group_id=settings.group_id,
-        enable_auto_commit=False,
-        auto_offset_reset=settings.auto_offset_reset,
-        isolation_level="read_committed",
-        session_timeout_ms=round(settings.session_timeout_s * 1000),
-        heartbeat_interval_ms=round(settings.session_timeout_s * 1000 / 6),
-        rebalance_timeout_ms=round(settings.rebalance_timeout_s * 1000),
-        partition_assignment_strategy=(RangePartitionAssignor,),
-        metadata_max_age_ms=60_000,
-    )

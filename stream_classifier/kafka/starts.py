@@ -1,6 +1,8 @@
 """Opening partitions: where each begins, and what an earlier owner had finished beyond that."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -17,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 async def open_partitions(
     consumer: AIOKafkaConsumer,
-    admin: AIOKafkaAdminClient,
+    client: dict[str, Any],
     group_id: str,
     assigned: Collection[TopicPartition],
     *,
@@ -28,7 +30,8 @@ async def open_partitions(
     if not assigned:
         return {}
     tps = list(assigned)
-    committed = await _committed(admin, group_id, tps)
+    async with _admin(client) as admin:
+        committed = await _committed(admin, group_id, tps)
     begins = await consumer.beginning_offsets(tps)
     ends = await consumer.end_offsets(tps)
     opened = {}
@@ -38,6 +41,17 @@ async def open_partitions(
         start = start_position(offset, begins[tp], ends[tp], earliest=earliest)
         opened[tp] = _partition(tp, start, commit)
     return opened
+
+
+@asynccontextmanager
+async def _admin(client: dict[str, Any]) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A client for this one question: assignments are rare, and one that is kept would lose its brokers."""
+    admin = AIOKafkaAdminClient(**client)
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
 
 
 async def _committed(

@@ -5,12 +5,12 @@ are. What no waiting mends (a login refused, a certificate, a topic that is miss
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
 from stream_classifier.core.faults import OperatorFault
-from stream_classifier.kafka.broker_faults import Unreachable
+from stream_classifier.kafka.broker_faults import Unreachable, broker_faults
 from stream_classifier.kafka.connection import ConnectionSettings, admin_client, reachable
 from stream_classifier.kafka.topics import missing_sentence, missing_topics
 
@@ -20,12 +20,19 @@ FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 15.0  # a broker that is back is noticed within this
 
 
-async def wait_for_broker(kafka: ConnectionSettings) -> None:
-    """Return once a broker lets us in. Raises `OperatorFault` for what waiting does not mend."""
+async def _nothing() -> None:
+    """What is done first with a broker, where there is nothing to do."""
+
+
+async def wait_for_broker(kafka: ConnectionSettings, begin: Callable[[], Awaitable[None]] = _nothing) -> None:
+    """Return once a broker lets us in and `begin` has gone well; where the broker goes away in the middle
+    of it, from the start. Raises `OperatorFault` for what waiting does not mend."""
     wait_s = FIRST_WAIT_S
     while True:
         try:
             await reachable(kafka)
+            with broker_faults(kafka):
+                await begin()
         except Unreachable as fault:
             log.warning("waiting_for_kafka", detail=fault.sentence, retry_after_s=wait_s)
         else:

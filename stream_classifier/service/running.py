@@ -3,12 +3,14 @@
 Stopping (promise 10): reading ends; calls under way are waited for until `LAST_STEPS_S` before
 `shutdown_s`, and what they answer is published and committed as it comes; texts that no call was begun
 for are left to Kafka. Then everything answered is flushed, the last commit is made, and the group is left.
+Each of these steps has a moment by which it is given up, so that a broker that is away cannot take the
+time of the next: what is not committed comes again.
 """
 
 import asyncio
 import time
 from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import structlog
@@ -17,6 +19,7 @@ from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.stillness import LoopBeat
 from stream_classifier.core.tally import Tally
 from stream_classifier.kafka.connection import client_kwargs
+from stream_classifier.kafka.consumer import new_consumer
 from stream_classifier.kafka.outbox import Outbox
 from stream_classifier.kafka.producer import Producer
 from stream_classifier.kafka.session import BEAT_S, ConsumerFailed, Session
@@ -32,7 +35,9 @@ from stream_classifier.settings import Settings
 log = structlog.get_logger(__name__)
 
 LAST_STEPS_S = 5.0  # contract: for the flush, the last commit and leaving the group
-MARGIN_S = 0.5  # for what comes after: closing files and connections
+PUBLISHED_BY_S = 4.0  # before the end of `shutdown_s`, as those that follow
+COMMITTED_BY_S = 3.0
+LEFT_BY_S = 1.5  # and the rest is for closing connections and files
 SUMMARY_S = 30.0
 LOOK_S = 1.0
 REJOIN_S = 1.0  # between two consumers, where the first could not join
@@ -84,6 +89,7 @@ class Service:
         watch = Watch(
             tally=self.tally,
             pipeline=pipeline,
+            outbox=outbox,
             session=lambda: self.session,
             now=now,
             stall_s=settings.health.stall_s,
@@ -91,22 +97,20 @@ class Service:
         app = build_app(watch.health(), new_registry(self.tally), lambda: take(self.tally))
         http = serve(app, settings.http.host, settings.http.port)
         self.http_address = await stack.enter_async_context(http)
-        if not await self._kafka_is_ready(producer):
-            return
         stack.push_async_callback(producer.stop)
-        await self._work(pipeline, outbox, watch)
+        if await self._kafka_is_ready(producer):
+            await self._work(pipeline, outbox, watch)
         log.info("service_stopped")
 
     async def _kafka_is_ready(self, producer: Producer) -> bool:
         """Wait for Kafka; False where we were stopped meanwhile."""
         kafka = self.settings.kafka
 
-        async def ready() -> None:
-            await wait_for_broker(kafka)
+        async def begin() -> None:
             await require_topics(kafka, required(kafka))
             await producer.start((kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic))
 
-        return await _unless(self._stopping, ready())
+        return await _unless(self._stopping, wait_for_broker(kafka, begin))
 
     async def _work(self, pipeline: Pipeline, outbox: Outbox, watch: Watch) -> None:
         beat = LoopBeat(asyncio.get_running_loop().time())
@@ -145,10 +149,13 @@ class Service:
 
     async def _sessions(self, pipeline: Pipeline, outbox: Outbox, beat: LoopBeat) -> None:
         """One consumer after another: a new one where the last was lost."""
+        kafka = self.settings.kafka
         while not self._stopping.is_set():
+            client = client_kwargs(kafka)  # anew: certificates and passwords may have been renewed
             self.session = Session(
-                settings=self.settings.kafka,
-                client=client_kwargs(self.settings.kafka),
+                settings=kafka,
+                client=client,
+                consumer=new_consumer(kafka, client),
                 take=pipeline.arrivals.take,
                 outgoing=outbox,
                 tally=self.tally,
@@ -162,29 +169,32 @@ class Service:
                 log.warning("consumer_failed", error=error, retry_after_s=REJOIN_S)
             finally:
                 await self.session.close()
-            await _unless(self._stopping, asyncio.sleep(REJOIN_S))
+            await _unless(self._stopping, self._pause_between())
+
+    async def _pause_between(self) -> None:
+        await asyncio.sleep(REJOIN_S)
+        await wait_for_broker(self.settings.kafka)
 
     async def _hand_over(
         self, pipeline: Pipeline, asking: Sequence[asyncio.Task[None]], sessions: asyncio.Task[None]
     ) -> None:
         """Promise 10: wait for calls, flush, commit, leave."""
-        began, now = time.monotonic(), time.monotonic
-        log.info("service_stopping", calls_wait_s=self.settings.shutdown_s - LAST_STEPS_S)
+        now, shutdown_s = asyncio.get_running_loop().time, self.settings.shutdown_s
+        ends_at = now() + shutdown_s
+        log.info("service_stopping", calls_wait_s=shutdown_s - LAST_STEPS_S)
         if self.session is not None:
             self.session.stop()
         pipeline.lanes.stop()
-        _, unfinished = await asyncio.wait(asking, timeout=self.settings.shutdown_s - LAST_STEPS_S)
+        _, unfinished = await asyncio.wait(asking, timeout=shutdown_s - LAST_STEPS_S)
         for task in unfinished:
             task.cancel()
-        left_s = self.settings.shutdown_s - (now() - began) - MARGIN_S
-        try:
-            async with asyncio.timeout(left_s):
-                if self.session is not None:
-                    await self.session.drain()
-                    self.session.end()
-                await asyncio.wait([sessions])
-        except TimeoutError:
-            log.warning("stop_incomplete", waited_s=round(now() - began, 1))
+        if self.session is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(ends_at - COMMITTED_BY_S):
+                    await self.session.drain(publish_s=ends_at - PUBLISHED_BY_S - now())
+            self.session.end()
+        if not (await asyncio.wait([sessions], timeout=ends_at - LEFT_BY_S - now()))[0]:
+            log.warning("stop_incomplete", waited_s=round(shutdown_s - LEFT_BY_S, 1))
             sessions.cancel()
 
 

@@ -8,11 +8,13 @@ from stream_classifier.core.answer import Lane
 from stream_classifier.core.journey import Partition
 from stream_classifier.core.stillness import Stillness
 from stream_classifier.core.tally import GaugeRows, Measure, Tally
+from stream_classifier.kafka.outbox import Outbox
 from stream_classifier.kafka.session import Session
 from stream_classifier.observe.health import Health, standing_still
 from stream_classifier.service.building import Pipeline
 
 POLL_STALE_S = 30.0  # far above the longest poll; a poller that is silent for so long is stuck
+UNACKNOWLEDGED_S = 5.0  # far above a send that goes well; the broker is away, or slow beyond use
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,6 +23,7 @@ class Watch:
 
     tally: Tally
     pipeline: Pipeline
+    outbox: Outbox
     session: Callable[[], Session | None]
     now: Callable[[], float]
     stall_s: float
@@ -54,8 +57,8 @@ class Watch:
 
     def _polling(self) -> str | None:
         session = self.session()
-        if session is None or session.stopping:
-            return None
+        if session is None or session.stopping or not session.assignment.taking:
+            return None  # between two assignments a poll waits for the group, however long that takes
         silent_s = self.now() - session.polled_at
         if silent_s <= POLL_STALE_S:
             return None
@@ -70,7 +73,9 @@ class Watch:
         )
 
     def _excused(self) -> bool:
-        """A pause with a reason explains why partitions stand still."""
+        """A pause with a reason, or a broker that is away, explains why partitions stand still."""
+        if self.outbox.unacknowledged_s() > UNACKNOWLEDGED_S:
+            return True
         gate = self.pipeline.gate
         return any(breaker.open for breaker in gate.breakers.values()) or gate.paused(Lane.BULK)
 
@@ -114,7 +119,7 @@ class Watch:
 
     def _lags(self) -> GaugeRows:
         session = self.session()
-        return {(str(number),): lag for number, lag in session.lags().items()} if session else {}
+        return {(str(number),): lag for number, lag in session.lag.by_partition().items()} if session else {}
 
     def _oldest(self) -> GaugeRows:
         read_at = {p.number: p.ledger.oldest_read_at() for p in self._partitions()}
