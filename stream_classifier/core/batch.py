@@ -20,7 +20,7 @@ class ClosedBy(StrEnum):
     COUNT = "count"
     TOKENS = "tokens"
     DEADLINE = "deadline"
-    RETRY = "retry"  # a fixed set of texts that is asked again
+    ALONE = "alone"  # one text that may not stand beside others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +82,20 @@ class Gathering(Generic[T]):
         due_at = self.due_at()
         return ClosedBy.DEADLINE if due_at is not None and now >= due_at else None
 
-    def take(self) -> list[T]:
-        """The next batch: the oldest texts, as many as the bounds allow, at least one."""
+    def upcoming(self) -> list[T]:
+        """The next batch, without taking it: the oldest texts, as many as the bounds allow, at least one."""
         batch: list[T] = []
         tokens = 0
-        while self._texts and len(batch) < self.policy.max_tickets:
-            text, (_, size) = next(iter(self._texts.items()))
-            if batch and tokens + size > self.policy.max_tokens:
+        for text, (_, size) in self._texts.items():
+            if len(batch) == self.policy.max_tickets or (batch and tokens + size > self.policy.max_tokens):
                 break
-            self.discard(text)
             batch.append(text)
             tokens += size
+        return batch
+
+    def take(self) -> list[T]:
+        """The next batch: its texts wait here no longer."""
+        batch = self.upcoming()
+        for text in batch:
+            self.discard(text)
         return batch

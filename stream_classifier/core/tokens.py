@@ -115,6 +115,10 @@ class ReplyBudget:
         need = n * self._per_record * MARGIN + self._longest + ENVELOPE_TOKENS
         return min(ceil(need + self._headroom), MAX_REPLY_TOKENS)
 
+    def usual(self, n: int) -> int:
+        """What a reply to `n` records takes as a rule."""
+        return min(ceil(n * self._per_record), MAX_REPLY_TOKENS)
+
     def learn(self, n: int, tokens_out: int) -> None:
         """Take note of a reply that ended by itself: `n` records took `tokens_out`, reasoning included."""
         self._seen.append(tokens_out / n)

@@ -21,11 +21,12 @@ from typing import Protocol
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Answer, Reason
 from stream_classifier.core.call import Outcome, Signal
+from stream_classifier.core.charging import Size
 from stream_classifier.core.failure import TABLE, Case, Remedy, remedy
 from stream_classifier.core.journey import Ask
 from stream_classifier.lanes.batch import Batch
 from stream_classifier.lanes.calls import Called, Caller
-from stream_classifier.lanes.gate import Gate, Stopped, limited_s
+from stream_classifier.lanes.gate import Gate, Permit, Stopped, limited_s
 
 FLAWS_MAX = 3  # asked with others, once more with others, then alone; then a person must look
 BACKOFF_MAX_S = 20.0  # the breaker opens long before; this bounds a single batch's patience
@@ -85,24 +86,26 @@ class Answering:
         # A task that is cancelled before its first step runs none of its code: so the end is a callback.
         group.create_task(self._run(batch)).add_done_callback(lambda _: self._let_go(batch))
 
-    async def admitted(self, batch: Batch) -> str:
-        """Wait for the gate, then for a slot, which the batch holds from now on. Returned is the model to
-        call. Raises `Stopped`."""
+    async def admit(self, batch: Batch, size: Size) -> Permit:
+        """Wait for the gate, then for a slot. The batch holds both, and the permit to call, from now on
+        until `release`. Raises `Stopped`."""
         # The models that were tried in vain come last: they are better than one whose breaker is open.
         models = [*self.models[batch.fallbacks :], *self.models[: batch.fallbacks]]
         lane = self.caller.lane
         while True:
-            if not batch.holds_slot:
-                await self.gate.passed(lane, models)
-                await self.slots.acquire()
-                batch.holds_slot = True
-            model = self.gate.admits(lane, models)
-            if model is not None:
-                return model
+            await self.gate.passed(lane, models, size)
+            await self.slots.acquire()
+            batch.holds_slot = True
+            batch.permit = self.gate.admit(lane, models, size)
+            if batch.permit is not None:
+                return batch.permit
             self.release(batch)
 
     def release(self, batch: Batch) -> None:
-        """Give the batch's slot back, if it holds one."""
+        """Give back the batch's slot and permit, if it holds any."""
+        if batch.permit is not None:
+            batch.permit.give_back()
+            batch.permit = None
         if batch.holds_slot:
             batch.holds_slot = False
             self.slots.release()
@@ -122,9 +125,13 @@ class Answering:
 
     async def _call(self, batch: Batch) -> Called | None:
         try:
-            model = await self.admitted(batch)
+            permit = batch.permit or await self.admit(batch, self.caller.size(batch.asks))
             self._drop_unwanted(batch)
-            return await self.caller.ask(batch.asks, model, halved=batch.halved) if batch.asks else None
+            if not batch.asks:
+                return None
+            called = await self.caller.ask(batch.asks, permit.model, halved=batch.halved)
+            permit.settle(called.outcome)
+            return called
         finally:
             self.release(batch)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from stream_classifier.core.call import Signal
 from stream_classifier.core.journey import Ask
+from stream_classifier.lanes.gate import Permit
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +25,7 @@ class Batch:
     failures: Counter[Signal] = field(default_factory=Counter)
     taken: int = 0
     holds_slot: bool = False
+    permit: Permit | None = None
 
     def forgive(self) -> None:
         """It was an outage: the failures said nothing about these texts."""

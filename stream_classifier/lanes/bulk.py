@@ -1,7 +1,8 @@
 """The bulk lane: texts gather until a batch is due and a call can be made for it.
 
 A batch is formed as late as possible, when a slot is free and the gate is open: while calls are slow
-or the provider is away, batches fill up instead of queueing half empty.
+or the provider is away, batches fill up instead of queueing half empty. A text that speaks to the model is asked alone, at
+once: no other ticket may stand where its orders are read.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from stream_classifier.core import measures
-from stream_classifier.core.batch import Gathering
+from stream_classifier.core.batch import ClosedBy, Gathering
 from stream_classifier.core.journey import Ask
 from stream_classifier.lanes.answering import Answering
 from stream_classifier.lanes.batch import Batch
@@ -24,6 +25,7 @@ class BulkLane:
     answering: Answering
     gathering: Gathering[Ask]
     now: Callable[[], float]
+    _alone: dict[Ask, None] = field(default_factory=dict)  # texts that get a call each, in order
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -31,11 +33,14 @@ class BulkLane:
 
     def offer(self, ask: Ask) -> None:
         """A new text to ask."""
-        self.gathering.add(ask, ask.tokens, ask.asked_at)
-        self._more.set()
+        self._queue(ask, first=False)
 
     def withdraw(self, ask: Ask) -> bool:
         """The text was answered elsewhere. False where it is past gathering."""
+        if ask.alone:
+            waited = ask in self._alone
+            self._alone.pop(ask, None)
+            return waited
         return self.gathering.discard(ask)
 
     def stop(self) -> None:
@@ -57,7 +62,7 @@ class BulkLane:
             while not batch.asks:
                 self.answering.release(batch)
                 await self._due()
-                await self.answering.admitted(batch)
+                await self.answering.admit(batch, self.answering.caller.size(self._upcoming()))
                 batch.asks = self._take()  # not before: while there was no slot, more texts have come
         except BaseException:
             self.answering.release(batch)
@@ -66,30 +71,41 @@ class BulkLane:
 
     async def _due(self) -> None:
         """Wait until a batch is due. Raises `Stopped`."""
-        while self.gathering.ready(self.now()) is None:
+        while not self._alone and self.gathering.ready(self.now()) is None:
             self.answering.gate.unless_stopping()
             self._more.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(self.gathering.due_at()):
                     await self._more.wait()
 
+    def _upcoming(self) -> list[Ask]:
+        """The texts that the next batch would have."""
+        return [next(iter(self._alone))] if self._alone else self.gathering.upcoming()
+
     def _take(self) -> list[Ask]:
         """The texts of a batch that is due, without those that nobody waits for any more; empty where none
         is due (they were answered elsewhere meanwhile)."""
-        closed_by = self.gathering.ready(self.now())
+        closed_by = ClosedBy.ALONE if self._alone else self.gathering.ready(self.now())
         if closed_by is None:
             return []
-        wanted = []
-        for ask in self.gathering.take():
-            if ask.wanted:
-                wanted.append(ask)
-            else:
+        taken = self._upcoming()
+        for ask in taken:
+            self.withdraw(ask)
+        wanted = [ask for ask in taken if ask.wanted]
+        for ask in taken:
+            if ask not in wanted:
                 self.answering.sink.dropped(ask)
         if wanted:
             self.answering.caller.tally.add(measures.BATCHES, closed_by)
         return wanted
 
     def _ask_again(self, ask: Ask) -> None:
-        """A text that a reply left out is asked with others once more, before those that came later."""
-        self.gathering.add(ask, ask.tokens, ask.asked_at, first=True)
+        """A text that a reply left out is asked once more, before those that came later."""
+        self._queue(ask, first=True)
+
+    def _queue(self, ask: Ask, *, first: bool) -> None:
+        if ask.alone:
+            self._alone[ask] = None
+        else:
+            self.gathering.add(ask, ask.tokens, ask.asked_at, first=first)
         self._more.set()

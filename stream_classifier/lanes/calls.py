@@ -15,6 +15,7 @@ import structlog
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Answer, Lane, Reason
 from stream_classifier.core.call import Order, Outcome, Signal, Usage
+from stream_classifier.core.charging import Size
 from stream_classifier.core.journey import Ask
 from stream_classifier.core.prices import Prices
 from stream_classifier.core.prompt import CONSTANT_RECORD, Prompt, draw_checks
@@ -22,10 +23,11 @@ from stream_classifier.core.reply import Flaw, Reading, read_reply
 from stream_classifier.core.shares import split
 from stream_classifier.core.tally import Tally
 from stream_classifier.core.taxonomy import Taxonomy
-from stream_classifier.core.tokens import ReplyBudget, TokenEstimator
+from stream_classifier.core.tokens import CALL_TOKENS, ReplyBudget, TokenEstimator
 
 log = structlog.get_logger(__name__)
 
+WRAPPING_TOKENS = 5  # a record's key, check and quotes
 READABLE = frozenset({Signal.ANSWERED, Signal.LENGTH, Signal.MALFORMED})
 
 
@@ -79,6 +81,14 @@ class Caller:
     rng: Random
     batch_prefix: str
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def size(self, asks: Sequence[Ask]) -> Size:
+        """The tokens of a call for these texts, estimated."""
+        n = len(asks)
+        fixed = self.tokens.estimate(self.prompt.system) + self.tokens.estimate(self.prompt.schema_text(n))
+        records = sum(ask.tokens for ask in asks) + n * WRAPPING_TOKENS
+        budget = self.replies.budget(n)
+        return Size(prompt=fixed + records + CALL_TOKENS, budget=budget, reply=self.replies.usual(n))
 
     async def ask(self, asks: Sequence[Ask], model: str, *, halved: bool = False) -> Called:
         """One call for these texts, in an order drawn anew: no text keeps a good or a bad place.

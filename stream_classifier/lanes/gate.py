@@ -14,6 +14,8 @@ from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.breaker import FAILURES, Breaker
 from stream_classifier.core.call import Outcome, RateHeaders, Signal
+from stream_classifier.core.charging import Size
+from stream_classifier.core.limits import Bucket, Limiter, Reservation
 from stream_classifier.core.tally import Tally
 
 log = structlog.get_logger(__name__)
@@ -38,33 +40,82 @@ class Stopped(Exception):
 
 
 @dataclass(slots=True)
+class Permit:
+    """Leave to make one call, and the part of the limits that is reserved for it until it has ended."""
+
+    model: str
+    limiter: Limiter
+    reservation: Reservation
+    now: Callable[[], float]
+    used: bool = False
+
+    def settle(self, outcome: Outcome) -> None:
+        """The call has ended."""
+        self.used = True
+        self.limiter.settle(self.reservation, outcome, self.now())
+
+    def give_back(self) -> None:
+        """The call was not made, or cancelled; does nothing after `settle`."""
+        if not self.used:
+            self.used = True
+            self.limiter.give_back(self.reservation, self.now())
+
+
+def _no_limits() -> Limiter:
+    """Limits that are not set; the provider's headers may still tell some."""
+    return Limiter(requests=Bucket(), tokens=Bucket(), stock=0)
+
+
+@dataclass(slots=True)
 class Gate:
     """Breakers by model, pauses by lane. `now` is the loop's clock in seconds."""
 
     tally: Tally
     now: Callable[[], float]
+    new_limiter: Callable[[], Limiter] = _no_limits
+    limiters: dict[str, Limiter] = field(default_factory=dict)
+    share: float = 1.0
     breakers: dict[str, Breaker] = field(default_factory=dict)
     stopping: bool = False
     _paused_until: dict[Lane, float] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _turns: dict[Lane, asyncio.Lock] = field(default_factory=lambda: {lane: asyncio.Lock() for lane in Lane})
+
+    def limiter(self, model: str) -> Limiter:
+        """This model's limits: providers count by model."""
+        if model not in self.limiters:
+            self.limiters[model] = self.new_limiter()
+            self.limiters[model].share = self.share
+        return self.limiters[model]
 
     def breaker(self, model: str) -> Breaker:
         """This model's breaker."""
         return self.breakers.setdefault(model, Breaker())
 
-    def admits(self, lane: Lane, models: Sequence[str]) -> str | None:
-        """The first of `models` that this lane may call now; None where it must wait. Raises `Stopped`."""
-        self.unless_stopping()
-        if self.paused(lane):
+    def admit(self, lane: Lane, models: Sequence[str], size: Size) -> Permit | None:
+        """A permit to call the first of `models` that may be called now with so many tokens; None where
+        this lane must wait. Raises `Stopped`."""
+        if self._wait_s(lane, models, size) != 0:
             return None
-        return next((model for model in models if not self.breaker(model).open), None)
+        model = next(model for model in models if not self.breaker(model).open)
+        limiter = self.limiter(model)
+        return Permit(model, limiter, limiter.reserve(lane, size, self.now()), self.now)
 
-    async def passed(self, lane: Lane, models: Sequence[str]) -> str:
-        """Wait until this lane may call, and return the model to call. Raises `Stopped`."""
-        while (model := self.admits(lane, models)) is None:
-            left_s = self._paused_until.get(lane, 0.0) - self.now()
-            await self._change(left_s if left_s > 0 else None)
-        return model
+    async def passed(self, lane: Lane, models: Sequence[str], size: Size) -> None:
+        """Wait until this lane may make a call of this size, first come first served: a large call must
+        not wait for ever behind small ones. Raises `Stopped`."""
+        async with self._turns[lane]:
+            while (wait_s := self._wait_s(lane, models, size)) != 0:
+                await self._change(wait_s)
+
+    def _wait_s(self, lane: Lane, models: Sequence[str], size: Size) -> float | None:
+        """Seconds until a call may be made, 0 for now; None where only a breaker's closing can tell."""
+        self.unless_stopping()
+        paused_s = self._paused_until.get(lane, 0.0) - self.now()
+        if paused_s > 0:
+            return paused_s
+        model = next((model for model in models if not self.breaker(model).open), None)
+        return None if model is None else self.limiter(model).wait_s(lane, size, self.now())
 
     async def rest(self, wait_s: float) -> None:
         """Wait this long. Raises `Stopped` as soon as the process is stopping."""
@@ -85,6 +136,12 @@ class Gate:
     def paused(self, lane: Lane) -> bool:
         """True while a limit holds this lane."""
         return self._paused_until.get(lane, 0.0) > self.now()
+
+    def set_share(self, share: float) -> None:
+        """The part of the account that is this replica's."""
+        self.share = share
+        for limiter in self.limiters.values():
+            limiter.share = share
 
     def heard(self, model: str, outcome: Outcome) -> None:
         """What came of an ordinary call. A failure that was under way when the breaker opened says

@@ -20,6 +20,7 @@ from stream_classifier.core.cache_key import KeyMaker
 from stream_classifier.core.event import EventWriter
 from stream_classifier.core.journey import Ask, Waiting
 from stream_classifier.core.known import Known, expiry
+from stream_classifier.core.limits import Bucket, Limiter
 from stream_classifier.core.prices import Price, Prices, SingleCalls
 from stream_classifier.core.prompt import Prompt
 from stream_classifier.core.tally import Tally
@@ -145,7 +146,7 @@ class Builder:
 
     def pipeline(self, cache: Cache, providers: Mapping[Lane, Provider], outbox: Outbox) -> Pipeline:
         """The journey from a polled record to the outbox."""
-        gate = Gate(tally=self.tally, now=self.now)
+        gate = Gate(tally=self.tally, now=self.now, new_limiter=self._limiter)
         flights, lanes, knowledge = Flights(), Lanes(), Knowledge(cache)
         departures = self._departures(outbox, cache)
         answers = self._answers(flights, departures, cache, lanes)
@@ -285,6 +286,14 @@ class Builder:
         """How many calls a lane may have under way."""
         urgent = lane is Lane.URGENT
         return self.settings.urgent.concurrency if urgent else self.settings.llm.concurrency
+
+    def _limiter(self) -> Limiter:
+        llm = self.settings.llm
+        return Limiter(
+            requests=Bucket(llm.requests_per_minute),
+            tokens=Bucket(llm.tokens_per_minute),
+            stock=self.settings.urgent.reserve_calls,
+        )
 
     def _policy(self) -> BatchPolicy:
         batch = self.settings.batch

@@ -25,6 +25,7 @@ from stream_classifier.kafka.producer import Producer
 from stream_classifier.kafka.session import BEAT_S, ConsumerFailed, Session
 from stream_classifier.kafka.topic_rules import required
 from stream_classifier.kafka.waiting import require_topics, wait_for_broker
+from stream_classifier.lanes.gate import Gate
 from stream_classifier.observe.http import build_app, serve
 from stream_classifier.observe.metrics import new_registry
 from stream_classifier.observe.summary import Summary, take
@@ -119,7 +120,7 @@ class Service:
             running = [
                 tasks.create_task(run, name=name)
                 for name, run in {
-                    "beat": self._beat(beat, watch),
+                    "beat": self._beat(beat, watch, pipeline.gate, outbox),
                     "outbox": outbox.run(),
                     "deadlines": pipeline.deadlines.run(),
                     "probes": pipeline.gate.probe_forever(lanes.bulk.answering.caller.probe),
@@ -134,7 +135,7 @@ class Service:
             for task in running:
                 task.cancel()
 
-    async def _beat(self, beat: LoopBeat, watch: Watch) -> None:
+    async def _beat(self, beat: LoopBeat, watch: Watch, gate: Gate, outbox: Outbox) -> None:
         """Notice when this process stood still, before anything else acts on what it believes."""
         looked_at = 0.0
         now = asyncio.get_running_loop().time
@@ -146,6 +147,12 @@ class Service:
             if now() - looked_at >= LOOK_S:
                 looked_at = now()
                 watch.look()
+                self._share_limits(gate, outbox)
+
+    def _share_limits(self, gate: Gate, outbox: Outbox) -> None:
+        """The account's limits are shared among the replicas by their partitions."""
+        if self.session is not None and (owned := len(self.session.assignment.partitions)):
+            gate.set_share(owned / outbox.producer.partitions(self.settings.kafka.input_topic))
 
     async def _sessions(self, pipeline: Pipeline, outbox: Outbox, beat: LoopBeat) -> None:
         """One consumer after another: a new one where the last was lost."""

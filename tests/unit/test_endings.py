@@ -91,7 +91,7 @@ async def test_a_batch_whose_task_never_began_gives_back_its_slot_and_its_texts(
         answering = w.pipeline.lanes.bulk.answering
         w.read(ticket("one"))
         batch = Batch(w.pipeline.lanes.bulk.gathering.take())
-        await answering.admitted(batch)
+        await answering.admit(batch, answering.caller.size(batch.asks))
         with suppress(ExceptionGroup):
             async with asyncio.TaskGroup() as group:
                 answering.start(batch, group)

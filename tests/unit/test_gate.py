@@ -8,6 +8,7 @@ import pytest
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.call import Outcome, RateHeaders, Signal
+from stream_classifier.core.charging import Size
 from stream_classifier.core.tally import Tally
 from stream_classifier.lanes.gate import Gate, Stopped, limited_s
 
@@ -32,15 +33,18 @@ class Probe:
         return self.outcome
 
 
+SMALL = Size(prompt=100, budget=50, reply=10)
+
+
 async def passed_at(gate: Gate, lane: Lane, *models: str) -> float:
     """How long this lane had to wait, in seconds."""
     began = gate.now()
-    await gate.passed(lane, models or ("m",))
+    await gate.passed(lane, models or ("m",), SMALL)
     return gate.now() - began
 
 
 async def test_an_open_gate_lets_through_without_a_wait() -> None:
-    assert await a_gate().passed(Lane.BULK, ["m"]) == "m"
+    assert await passed_at(a_gate(), Lane.BULK) == 0
 
 
 async def test_a_pause_holds_its_lane_so_long() -> None:
@@ -81,7 +85,9 @@ async def test_a_pause_that_grows_is_waited_out_to_its_end() -> None:
 async def test_the_first_model_whose_breaker_is_closed_is_called() -> None:
     gate = a_gate()
     gate.heard("first", NO_KEY)
-    assert await gate.passed(Lane.BULK, ["first", "second"]) == "second"
+    permit = gate.admit(Lane.BULK, ["first", "second"], SMALL)
+    assert permit is not None
+    assert permit.model == "second"
 
 
 async def test_where_all_breakers_are_open_the_first_to_close_is_waited_for() -> None:
@@ -112,7 +118,7 @@ async def test_a_model_is_probed_until_it_answers() -> None:
         probing = tasks.create_task(gate.probe_forever(probe))
         await asyncio.sleep(10)
         probe.outcome = ANSWERED
-        await gate.passed(Lane.BULK, ["m"])
+        await gate.passed(Lane.BULK, ["m"], SMALL)
         await asyncio.sleep(100)
         probing.cancel()
     began = probe.at[0] - 1.0
@@ -186,7 +192,11 @@ async def test_a_stop_ends_every_wait_at_once() -> None:
     async with asyncio.TaskGroup() as tasks:
         waits = [
             tasks.create_task(_stopped(wait))
-            for wait in (gate.passed(Lane.BULK, ["m"]), gate.passed(Lane.URGENT, ["open"]), gate.rest(1000))
+            for wait in (
+                gate.passed(Lane.BULK, ["m"], SMALL),
+                gate.passed(Lane.URGENT, ["open"], SMALL),
+                gate.rest(1000),
+            )
         ]
         await asyncio.sleep(1)
         gate.stop()
@@ -201,7 +211,7 @@ async def test_after_a_stop_nothing_is_let_through_and_nothing_probed() -> None:
     await gate.probe_forever(probe)
     assert probe.at == []
     with pytest.raises(Stopped):
-        gate.admits(Lane.URGENT, ["m"])
+        gate.admit(Lane.URGENT, ["m"], SMALL)
 
 
 async def _stopped(wait: object) -> bool:

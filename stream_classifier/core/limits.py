@@ -1,0 +1,174 @@
+"""How fast an account may be used, so that the provider seldom has to say no.
+
+Rules
+-----
+* A bucket refills all the time and holds `BURST_S` seconds' worth: a minute's limit is spread over the
+  minute, because providers refuse bursts that the minute would allow.
+* A call is let in while both buckets, requests and tokens, hold what it asks for. One larger than a
+  whole bucket is let in when the bucket is full, and leaves it in debt: large calls wait their turn and
+  are never starved.
+* A call's tokens are estimated when it is sent and corrected when its usage is known. What never reached
+  the provider is given back; what failed there was counted as a request.
+* Urgent calls have a stock that bulk cannot use up: they go at once, into debt, and bulk waits for it.
+* A replica takes its share of the account: the fraction that its partitions are of all.
+* Limits that no setting names are learned from the headers; a header that is stricter than a setting holds.
+  Where neither tells a limit and a call is refused, what went out before it is taken for the limit, which
+  then grows with every success.
+* A refusal slows the pace a little, success lets it recover: clocks, estimates and other users of the
+  account are never known exactly.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from stream_classifier.core.answer import Lane
+from stream_classifier.core.call import Outcome, RateHeaders, Signal
+from stream_classifier.core.charging import Charging, Size
+
+BURST_S = 1.0
+GUESS_WINDOW_S = 10.0  # what went out in so many seconds before a refusal is the first guess of a limit
+GUESS_SHARE, GUESS_GROWTH = 0.8, 1.01
+GUESS_CALLS_MIN = 5  # fewer say nothing about a rate: the pause that the refusal asks for is enough
+GUESS_CALLS_MAX = 1000  # times of calls that are kept for it
+ROUNDING = 1e-6  # units; what rounding leaves is no reason to wait, and a clock cannot wait so short
+STOCK_REFILL_S = 30.0  # from none to all: a burst of urgent tickets every half minute finds its stock
+PACE_MAX, PACE_MIN = 0.985, 0.5  # never quite all: a bucket that is always empty refuses at every jitter
+PACE_DOWN, PACE_UP = 0.97, 0.0005
+NEVER_ARRIVED = frozenset({Signal.UNREACHABLE})
+NOT_COUNTED = frozenset({Signal.UNREACHABLE, Signal.RATE_LIMITED, Signal.SERVER_ERROR, Signal.RESET})
+
+
+@dataclass(slots=True)
+class Bucket:
+    """Units of the account, so many a minute; None: no limit is known, and nothing waits."""
+
+    per_minute: float | None = None
+    _level: float | None = None
+    _at: float = 0.0
+
+    def rate_per_s(self, part: float) -> float | None:
+        """Our part of the limit."""
+        return None if self.per_minute is None else self.per_minute / 60 * part
+
+    def wait_s(self, units: float, part: float, now: float) -> float:
+        """Seconds until so many units may be used."""
+        rate = self.rate_per_s(part)
+        if not rate:
+            return 0.0
+        missing = min(units, self._capacity(rate)) - self._refilled(rate, now)
+        return missing / rate if missing > ROUNDING else 0.0
+
+    def take(self, units: float, part: float, now: float) -> None:
+        """Use units, into debt if need be; negative ones are put back."""
+        rate = self.rate_per_s(part)
+        if rate:
+            self._level = min(self._refilled(rate, now) - units, self._capacity(rate))
+
+    def heard(self, per_minute: int | None) -> None:
+        """The provider's own word for the limit."""
+        if per_minute and (self.per_minute is None or per_minute < self.per_minute):
+            self.per_minute = float(per_minute)
+
+    def _capacity(self, rate: float) -> float:
+        return max(BURST_S * rate, 1.0)
+
+    def _refilled(self, rate: float, now: float) -> float:
+        level = self._capacity(rate) if self._level is None else self._level + (now - self._at) * rate
+        self._level, self._at = min(level, self._capacity(rate)), now
+        return self._level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What a call under way has taken, to be settled when it ends."""
+
+    size: Size
+    charged: int
+
+
+@dataclass(slots=True)
+class Limiter:
+    """The limits of one model on one account, for one replica. `stock` urgent calls go at once."""
+
+    requests: Bucket
+    tokens: Bucket
+    stock: int
+    share: float = 1.0
+    pace: float = PACE_MAX
+    charging: Charging = field(default_factory=Charging)
+    _guessed: bool = False
+    _sent_at: deque[float] = field(default_factory=lambda: deque(maxlen=GUESS_CALLS_MAX))
+    _stock_used: float = 0.0
+    _stock_at: float = 0.0
+
+    @property
+    def _part(self) -> float:
+        return self.share * self.pace
+
+    def wait_s(self, lane: Lane, size: Size, now: float) -> float:
+        """Seconds until a call of this size may go; 0 where it may go now."""
+        if lane is Lane.URGENT and self._in_stock(now):
+            return 0.0
+        tokens_s = self.tokens.wait_s(self.charging.charge(size), self._part, now)
+        return max(self.requests.wait_s(1, self._part, now), tokens_s)
+
+    def reserve(self, lane: Lane, size: Size, now: float) -> Reservation:
+        """A call of this size goes now."""
+        if lane is Lane.URGENT and self._in_stock(now):
+            self._stock_used += 1
+        self._sent_at.append(now)
+        charged = self.charging.charge(size)
+        self.requests.take(1, self._part, now)
+        self.tokens.take(charged, self._part, now)
+        if rate := self.tokens.rate_per_s(1.0):
+            self.charging.sent(size, now, rate)
+        return Reservation(size=size, charged=charged)
+
+    def settle(self, reservation: Reservation, outcome: Outcome, now: float) -> None:
+        """The call has ended: correct what was estimated, and learn from what the provider said."""
+        refused = outcome.signal is Signal.RATE_LIMITED
+        if outcome.signal in NEVER_ARRIVED:
+            self.requests.take(-1, self._part, now)
+        self.tokens.take(self._counted(reservation, outcome) - reservation.charged, self._part, now)
+        if outcome.signal in NOT_COUNTED:
+            self.charging.refused(reservation.size)
+        self.pace = max(self.pace * PACE_DOWN, PACE_MIN) if refused else min(self.pace + PACE_UP, PACE_MAX)
+        self._hear(outcome.rate, now)
+        self._guess(refused, now)
+
+    def give_back(self, reservation: Reservation, now: float) -> None:
+        """The call was cancelled; the provider may have counted its request."""
+        self.tokens.take(-reservation.charged, self._part, now)
+        self.charging.refused(reservation.size)
+
+    def _counted(self, reservation: Reservation, outcome: Outcome) -> int:
+        if outcome.signal in NOT_COUNTED:
+            return 0
+        if outcome.usage is None:
+            return reservation.charged
+        used = Size(
+            prompt=outcome.usage.tokens_in, budget=reservation.size.budget, reply=outcome.usage.tokens_out
+        )
+        return self.charging.charge(used)
+
+    def _hear(self, rate: RateHeaders, now: float) -> None:
+        self.requests.heard(rate.limit_requests)
+        self.tokens.heard(rate.limit_tokens)
+        tokens_per_s = self.tokens.rate_per_s(1.0)
+        if rate.remaining_tokens is not None and tokens_per_s:
+            self.charging.left(rate.remaining_tokens, now, tokens_per_s)
+
+    def _guess(self, refused: bool, now: float) -> None:
+        """Where nobody tells a limit: what was too much is one."""
+        if self._guessed and self.requests.per_minute and not refused:
+            self.requests.per_minute *= GUESS_GROWTH
+        elif refused and (self._guessed or self.requests.per_minute is None):
+            recent = sum(now - at <= GUESS_WINDOW_S for at in self._sent_at)
+            if recent >= GUESS_CALLS_MIN:
+                self._guessed = True
+                self.requests.per_minute = recent * GUESS_SHARE * 60 / GUESS_WINDOW_S / self.share
+
+    def _in_stock(self, now: float) -> bool:
+        back = (now - self._stock_at) * self.stock / STOCK_REFILL_S
+        self._stock_used, self._stock_at = max(self._stock_used - back, 0.0), now
+        return self._stock_used + 1 <= self.stock
