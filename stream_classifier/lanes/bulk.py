@@ -1,8 +1,8 @@
 """The bulk lane: texts gather until a batch is due and a call can be made for it.
 
 A batch is formed as late as possible, when a slot is free and the gate is open: while calls are slow
-or the provider is away, batches fill up instead of queueing half empty. A text that speaks to the model is asked alone, at
-once: no other ticket may stand where its orders are read.
+or the provider is away, batches fill up instead of queueing half empty. A text that speaks to the model
+is asked alone, at once: no other ticket may stand where its orders are read.
 """
 
 import asyncio
