@@ -51,7 +51,8 @@ class OpenAIClient:
     """Chat completions at `base_url`. Use as `async with client:`.
 
     `api_key` is asked before every call, so that a mounted secret can change; `headers` and `params` go
-    into every request; `ca_file` is trusted besides the public authorities; `transport` replaces the
+    into every request; `ca_file` is trusted besides the public authorities; `ladders` holds, by model, what
+    the endpoint takes, where several clients of one endpoint share what they learn; `transport` replaces the
     network. Raises `OperatorFault` for a `ca_file` or proxy setting that cannot be used.
     """
 
@@ -65,13 +66,14 @@ class OpenAIClient:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | None = None,
         ca_file: Path | None = None,
+        ladders: dict[str, Ladder] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = _completions_url(base_url)
         self._api_key = api_key
         self._timeout_s = timeout_s
         self._params = params or {}
-        self._ladders: dict[str, Ladder] = {}  # by model; the endpoint is this client's
+        self._ladders = {} if ladders is None else ladders
         self._free = asyncio.Semaphore(connections)
         self._http = _http_client(
             headers={"accept-encoding": "identity", "content-type": "application/json", **(headers or {})},

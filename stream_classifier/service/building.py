@@ -20,6 +20,7 @@ from stream_classifier.core.cache_key import KeyMaker
 from stream_classifier.core.event import EventWriter
 from stream_classifier.core.journey import Ask, Waiting
 from stream_classifier.core.known import Known, expiry
+from stream_classifier.core.ladder import Ladder
 from stream_classifier.core.limits import Bucket, Limiter
 from stream_classifier.core.prices import Price, Prices, SingleCalls
 from stream_classifier.core.prompt import Prompt
@@ -118,6 +119,7 @@ class Builder:
         self.estimators = {model: TokenEstimator() for model in self.models.values()}
         self.estimate = self.estimators[settings.llm.model].estimate
         self.prices = Prices({m: Price(**p.model_dump()) for m, p in settings.llm.prices.items()})
+        self.ladders: dict[str, Ladder] = {}  # one endpoint: what one lane learns of it serves both
         self.batch_prefix = uuid4().hex[:BATCH_PREFIX_CHARS]
 
     def cache(self) -> Cache:
@@ -183,6 +185,7 @@ class Builder:
             headers={name: value.get_secret_value() for name, value in llm.headers.items()},
             params=llm.params,
             ca_file=llm.ca_file,
+            ladders=self.ladders,
         )
 
     def _departures(self, outbox: Outbox, cache: Cache) -> Departures:
