@@ -124,7 +124,7 @@ class Ask:
     text: str
     tokens: int
     asked_at: float  # when its first ticket began to wait, on the loop's clock
-    alone: bool = False  # it speaks to the model (`core/orders.py`): no other text may stand beside it
+    alone: bool | None = None  # it speaks to the model (`core/orders.py`); None: not looked at yet
     waiters: list[Waiting] = field(default_factory=list)
     attempts: int = 0
     flaws: int = 0  # replies that did not answer it rightly

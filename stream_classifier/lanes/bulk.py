@@ -2,7 +2,7 @@
 
 A batch is formed as late as possible, when a slot is free and the gate is open: while calls are slow
 or the provider is away, batches fill up instead of queueing half empty. A text that speaks to the model
-is asked alone, at once: no other ticket may stand where its orders are read.
+is asked alone: no other ticket may stand where its orders are read.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from stream_classifier.core import measures
 from stream_classifier.core.batch import ClosedBy, Gathering
 from stream_classifier.core.journey import Ask
+from stream_classifier.core.orders import gives_orders
 from stream_classifier.lanes.answering import Answering
 from stream_classifier.lanes.batch import Batch
 from stream_classifier.lanes.gate import Stopped
@@ -79,16 +80,23 @@ class BulkLane:
                     await self._more.wait()
 
     def _upcoming(self) -> list[Ask]:
-        """The texts that the next batch would have."""
-        return [next(iter(self._alone))] if self._alone else self.gathering.upcoming()
+        """The texts that the next batch would have. They are looked at here and not when they come, so
+        that a burst is read without it."""
+        batch = self.gathering.upcoming()
+        while speaking := [ask for ask in batch if _speaks_to_the_model(ask)]:
+            for ask in speaking:
+                self.gathering.discard(ask)
+                self._alone[ask] = None
+            batch = self.gathering.upcoming()
+        return [next(iter(self._alone))] if self._alone else batch
 
     def _take(self) -> list[Ask]:
         """The texts of a batch that is due, without those that nobody waits for any more; empty where none
         is due (they were answered elsewhere meanwhile)."""
+        taken = self._upcoming()
         closed_by = ClosedBy.ALONE if self._alone else self.gathering.ready(self.now())
         if closed_by is None:
             return []
-        taken = self._upcoming()
         for ask in taken:
             self.withdraw(ask)
         wanted = [ask for ask in taken if ask.wanted]
@@ -109,3 +117,9 @@ class BulkLane:
         else:
             self.gathering.add(ask, ask.tokens, ask.asked_at, first=first)
         self._more.set()
+
+
+def _speaks_to_the_model(ask: Ask) -> bool:
+    if ask.alone is None:
+        ask.alone = gives_orders(ask.text)
+    return ask.alone

@@ -16,7 +16,6 @@ from stream_classifier.core.dead_letter import dead_letter_headers
 from stream_classifier.core.event import Rfc3339
 from stream_classifier.core.journey import Ask, Decision, Delivery, Partition, Waiting
 from stream_classifier.core.known import Known
-from stream_classifier.core.orders import gives_orders
 from stream_classifier.core.tally import Tally
 from stream_classifier.core.ticket import NotATicket, Ticket, TicketReader
 from stream_classifier.core.triage import Triage
@@ -158,7 +157,6 @@ class Arrivals:
     def _ask(self, waiting: Waiting, lane: Lane) -> None:
         ask = self.flights.join(waiting, lane, self.now())
         if ask is not None:
-            ask.alone = gives_orders(ask.text)
             self.lanes.offer(ask)
 
     def _promote_those_before(self, delivery: Delivery) -> None:
