@@ -93,9 +93,10 @@ class Line:
 
     def put(self, item: Item) -> None:
         """Take an item to send."""
+        if not self.items:  # else whoever serves the line has been told
+            self.idle.clear()
+            self.more.set()
         self.items.append(item)
-        self.idle.clear()
-        self.more.set()
 
     def take(self) -> list[Item]:
         """The items of the next batch, those of closed partitions left out."""

@@ -112,7 +112,7 @@ def test_an_interruption_says_how_many_were_acknowledged(
 ) -> None:
     command = [sys.executable, "-m", "stream_classifier", "load", str(backlog), "--config", str(config)]
     with subprocess.Popen(
-        [*command, "--rate", "20"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--rate", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         asyncio.run(read(embedded_broker, 1))
         process.send_signal(signal.SIGINT)

@@ -25,6 +25,9 @@ _SHAPES: dict[type, str] = {dict: "an object", list: "a list", bool: "a boolean"
 
 def ticket_id(raw: Raw, places: tuple[str, ...]) -> str:
     """The id as a string; `places` are named where there is none."""
+    value = raw.get("ticket_id")
+    if type(value) is str and value and not value.isspace():  # nearly always
+        return value
     name, value = _first(raw, "ticket_id")
     if isinstance(value, str) and value.strip():
         return value
@@ -45,6 +48,8 @@ def text(raw: Raw, field: str) -> str | None:
     value = raw.get(field)
     if type(value) is str and value:  # nearly always: no second look on the hot path
         return value
+    if value is None and len(NAMES[field]) == 1:
+        return None
     name, value = _first(raw, field)
     if value is None or isinstance(value, str):
         return value
