@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from stream_classifier.core.formats.canonical import NAMES
 from stream_classifier.core.ticket import (
     AVAILABLE_FORMATS,
     DeadLetterReason,
@@ -263,3 +264,21 @@ def test_no_json_raises_anything_but_not_a_ticket(raw: Any, reader: TicketReader
         assert ticket.ticket_id
         assert all(isinstance(part, str) for part in (ticket.subject, ticket.body, *ticket.tags))
         repr(ticket).encode()  # no half of a surrogate pair is left anywhere
+
+
+PLAIN_NAMES = [name for names in NAMES.values() for name in names]
+PLAIN_VALUES = st.one_of(st.none(), st.text(max_size=4), st.integers(0, 9), st.just([]), st.just("html"))
+
+
+@given(st.dictionaries(st.sampled_from([*PLAIN_NAMES, "specversion", "data"]), PLAIN_VALUES))
+def test_the_short_way_reads_what_the_long_way_reads(raw: dict[str, object]) -> None:
+    value = orjson.dumps(raw)
+    short, long = TicketReader(), TicketReader(fields={"channel": "channel"})  # an own path: the long way
+    assert outcome(short, value) == outcome(long, value)
+
+
+def outcome(reader: TicketReader, value: bytes) -> object:
+    try:
+        return reader.read(value)
+    except NotATicket as fault:
+        return fault.reason, fault.sentence
