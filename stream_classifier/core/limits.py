@@ -12,13 +12,10 @@ Rules
 * Urgent calls have a stock that bulk cannot use up: they go at once, into debt, and bulk waits for it.
 * A replica takes its share of the account: the fraction that its partitions are of all.
 * Limits that no setting names are learned from the headers; a header that is stricter than a setting holds.
-  Where neither tells a limit and a call is refused, what went out before it is taken for the limit, which
-  then grows with every success.
 * A refusal slows the pace a little, success lets it recover: clocks, estimates and other users of the
   account are never known exactly.
 """
 
-from collections import deque
 from dataclasses import dataclass, field
 
 from stream_classifier.core.answer import Lane
@@ -26,10 +23,6 @@ from stream_classifier.core.call import Outcome, RateHeaders, Signal
 from stream_classifier.core.charging import Charging, Size
 
 BURST_S = 1.0
-GUESS_WINDOW_S = 10.0  # what went out in so many seconds before a refusal is the first guess of a limit
-GUESS_SHARE, GUESS_GROWTH = 0.8, 1.01
-GUESS_CALLS_MIN = 5  # fewer say nothing about a rate: the pause that the refusal asks for is enough
-GUESS_CALLS_MAX = 1000  # times of calls that are kept for it
 ROUNDING = 1e-6  # units; what rounding leaves is no reason to wait, and a clock cannot wait so short
 STOCK_REFILL_S = 30.0  # from none to all: a burst of urgent tickets every half minute finds its stock
 PACE_MAX, PACE_MIN = 0.985, 0.5  # never quite all: a bucket that is always empty refuses at every jitter
@@ -96,8 +89,6 @@ class Limiter:
     share: float = 1.0
     pace: float = PACE_MAX
     charging: Charging = field(default_factory=Charging)
-    _guessed: bool = False
-    _sent_at: deque[float] = field(default_factory=lambda: deque(maxlen=GUESS_CALLS_MAX))
     _stock_used: float = 0.0
     _stock_at: float = 0.0
 
@@ -116,7 +107,6 @@ class Limiter:
         """A call of this size goes now."""
         if lane is Lane.URGENT and self._in_stock(now):
             self._stock_used += 1
-        self._sent_at.append(now)
         charged = self.charging.charge(size)
         self.requests.take(1, self._part, now)
         self.tokens.take(charged, self._part, now)
@@ -134,7 +124,6 @@ class Limiter:
             self.charging.refused(reservation.size)
         self.pace = max(self.pace * PACE_DOWN, PACE_MIN) if refused else min(self.pace + PACE_UP, PACE_MAX)
         self._hear(outcome.rate, now)
-        self._guess(refused, now)
 
     def give_back(self, reservation: Reservation, now: float) -> None:
         """The call was cancelled; the provider may have counted its request."""
@@ -157,16 +146,6 @@ class Limiter:
         tokens_per_s = self.tokens.rate_per_s(1.0)
         if rate.remaining_tokens is not None and tokens_per_s:
             self.charging.left(rate.remaining_tokens, now, tokens_per_s)
-
-    def _guess(self, refused: bool, now: float) -> None:
-        """Where nobody tells a limit: what was too much is one."""
-        if self._guessed and self.requests.per_minute and not refused:
-            self.requests.per_minute *= GUESS_GROWTH
-        elif refused and (self._guessed or self.requests.per_minute is None):
-            recent = sum(now - at <= GUESS_WINDOW_S for at in self._sent_at)
-            if recent >= GUESS_CALLS_MIN:
-                self._guessed = True
-                self.requests.per_minute = recent * GUESS_SHARE * 60 / GUESS_WINDOW_S / self.share
 
     def _in_stock(self, now: float) -> bool:
         back = (now - self._stock_at) * self.stock / STOCK_REFILL_S

@@ -267,7 +267,9 @@ def test_no_json_raises_anything_but_not_a_ticket(raw: Any, reader: TicketReader
 
 
 PLAIN_NAMES = [name for names in NAMES.values() for name in names]
-PLAIN_VALUES = st.one_of(st.none(), st.text(max_size=4), st.integers(0, 9), st.just([]), st.just("html"))
+PLAIN_VALUES: st.SearchStrategy[object] = st.one_of(
+    st.none(), st.text(max_size=4), st.integers(0, 9), st.just([]), st.just("html")
+)
 
 
 @given(st.dictionaries(st.sampled_from([*PLAIN_NAMES, "specversion", "data"]), PLAIN_VALUES))
