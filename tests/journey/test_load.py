@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,13 +107,26 @@ def test_a_file_that_is_not_there_is_a_sentence(run: Run) -> None:
     assert "gone.jsonl cannot be opened" in err
 
 
+@contextmanager
+def ctrl_c_is_heeded() -> Iterator[None]:
+    """What a shell starts in the background ignores Ctrl-C, and so does all that it starts in turn: a process
+    begun in this block does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_an_interruption_says_how_many_were_acknowledged(
     config: Path, backlog: Path, embedded_broker: EmbeddedBroker
 ) -> None:
     command = [sys.executable, "-m", "stream_classifier", "load", str(backlog), "--config", str(config)]
-    with subprocess.Popen(
-        [*command, "--rate", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with ctrl_c_is_heeded():
+        process = subprocess.Popen(
+            [*command, "--rate", "5"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    with process:
         asyncio.run(read(embedded_broker, 1))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
