@@ -6,8 +6,7 @@ with whoever needs them.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from random import Random
 from uuid import uuid4
 
@@ -18,7 +17,7 @@ from stream_classifier.core.answer import Lane
 from stream_classifier.core.batch import BatchPolicy, Gathering
 from stream_classifier.core.cache_key import KeyMaker
 from stream_classifier.core.event import EventWriter
-from stream_classifier.core.journey import Ask, Waiting
+from stream_classifier.core.journey import Ask
 from stream_classifier.core.known import Known, expiry
 from stream_classifier.core.ladder import Ladder
 from stream_classifier.core.limits import Bucket, Limiter
@@ -42,66 +41,12 @@ from stream_classifier.pipeline.departures import Departures, Outbox
 from stream_classifier.pipeline.look_ups import LookUps
 from stream_classifier.pipeline.preparing import Preparer
 from stream_classifier.pipeline.telling import Telling
+from stream_classifier.service.parts import Knowledge, Lanes, Pipeline
 from stream_classifier.settings import Settings, api_key_now
 
 BACKOFF_S = {Lane.BULK: 0.5, Lane.URGENT: 0.1}  # for an urgent ticket a person waits
 PROBE_CONNECTIONS = 1  # beside the calls': a probe must not wait for calls that hang
 BATCH_PREFIX_CHARS = 6  # sets the batch ids of two processes apart
-
-
-@dataclass(slots=True)
-class Lanes:
-    """The two lanes as the pipeline sees them: a text goes to its lane, and may be taken back."""
-
-    bulk: BulkLane = field(init=False)
-    urgent: UrgentLane = field(init=False)
-
-    def offer(self, ask: Ask) -> None:
-        """Ask this text in its lane."""
-        if ask.lane is Lane.URGENT:
-            self.urgent.offer(ask)
-        else:
-            self.bulk.offer(ask)
-
-    def withdraw(self, ask: Ask) -> bool:
-        """Take it back, if it still gathers for a batch."""
-        return ask.lane is Lane.BULK and self.bulk.withdraw(ask)
-
-    def stop(self) -> None:
-        """Begin no call any more; those under way go on."""
-        self.bulk.stop()
-        self.urgent.stop()
-
-
-@dataclass(slots=True)
-class Knowledge:
-    """What is known, as the pipeline sees it: at once, or by a look-up in the backend."""
-
-    cache: Cache
-    look_ups: dict[Lane, LookUps] = field(default_factory=dict)
-    peek: Callable[[bytes], Known | None] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.peek = self.cache.peek  # nothing comes between on the hot path
-
-    def look_up(self, waiting: Waiting) -> bool:
-        """Ask the backend, if there is one."""
-        if self.cache.backend == "memory":
-            return False
-        self.look_ups[waiting.delivery.lane].add(waiting)
-        return True
-
-
-@dataclass(slots=True, kw_only=True)
-class Pipeline:
-    """Everything between intake and outbox, built."""
-
-    gate: Gate
-    flights: Flights
-    lanes: Lanes
-    arrivals: Arrivals
-    deadlines: Deadlines
-    look_ups: Mapping[Lane, LookUps]
 
 
 class Builder:

@@ -29,7 +29,8 @@ from stream_classifier.lanes.gate import Gate
 from stream_classifier.observe.http import build_app, serve
 from stream_classifier.observe.metrics import new_registry
 from stream_classifier.observe.summary import Summary, take
-from stream_classifier.service.building import Builder, Pipeline
+from stream_classifier.service.building import Builder
+from stream_classifier.service.parts import Pipeline
 from stream_classifier.service.watching import Watch
 from stream_classifier.settings import Settings
 

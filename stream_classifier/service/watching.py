@@ -11,7 +11,7 @@ from stream_classifier.core.tally import GaugeRows, Measure, Tally
 from stream_classifier.kafka.outbox import Outbox
 from stream_classifier.kafka.session import Session
 from stream_classifier.observe.health import Health, standing_still
-from stream_classifier.service.building import Pipeline
+from stream_classifier.service.parts import Pipeline
 
 POLL_STALE_S = 30.0  # far above the longest poll; a poller that is silent for so long is stuck
 UNACKNOWLEDGED_S = 5.0  # far above a send that goes well; the broker is away, or slow beyond use

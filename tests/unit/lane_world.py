@@ -20,7 +20,8 @@ from stream_classifier.core.journey import Partition
 from stream_classifier.core.ledger import Ledger
 from stream_classifier.core.tally import Tally
 from stream_classifier.core.taxonomy import read_taxonomy
-from stream_classifier.service.building import Builder, Pipeline
+from stream_classifier.service.building import Builder
+from stream_classifier.service.parts import Pipeline
 from stream_classifier.settings import Settings
 from tests.unit.lane_fakes import LABELS, MODEL, Record, RecordingOutbox, ScriptedProvider, together
 
