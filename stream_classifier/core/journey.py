@@ -23,8 +23,8 @@ OwnHeaders = list[tuple[str, bytes]]  # of what we send; the client's batch buil
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Partition:
-    """An input partition for one assignment. Once `open` is false nothing of it may be published or
-    committed, ever: a new assignment makes a new object."""
+    """An input partition for one assignment. Once `open` is false nothing of it may be published, ever:
+    one last commit says what is done, and a new assignment makes a new object."""
 
     topic: str
     number: int

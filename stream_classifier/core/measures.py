@@ -89,9 +89,6 @@ PAUSES = Measure("pauses_total", Kind.COUNTER, "Times work was paused, by reason
 IN_FLIGHT = Measure("in_flight_tickets", Kind.GAUGE, "Records read and not yet done.")
 IN_FLIGHT_BYTES = Measure("in_flight_bytes", Kind.GAUGE, "Bytes of the records read and not yet done.")
 WAITING = Measure("waiting_texts", Kind.GAUGE, "Texts that wait for a call, by lane.", ("lane",))
-CALLS_UNDER_WAY = Measure(
-    "calls_under_way", Kind.GAUGE, "Calls to the provider under way, by lane.", ("lane",)
-)
 BREAKER_OPEN = Measure(
     "breaker_open", Kind.GAUGE, "1 while a model's breaker is open, with the reason.", ("model", "reason")
 )
