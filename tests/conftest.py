@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import Protocol, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.brokers import Unavailable
 from tests.brokers.client import admin_of, create_topic
@@ -50,6 +51,9 @@ class StartRedis(Protocol):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[NOT_RUN] = set()
+    # How fast examples are made and run says something of the machine, and nothing of the claim.
+    settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)
