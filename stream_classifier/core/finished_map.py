@@ -11,15 +11,19 @@ Rules
 * The check covers version, topic, partition, position and payload. Damaged, newer or foreign text reads
   as no map, and its records are labelled again: a repeat, never a loss.
 
-What it holds, behind a position of ten digits (the first number that does not fit ends the map):
+* Room is kept for the longest position, whatever the position is. So a map that fits goes on to fit when
+  nothing happens but that the record at the position is finished: its numbers grow no more, and there are
+  fewer of them. Exactly-once rests on that (`kafka/transactions.py`).
+
+What it holds (the first number that does not fit ends the map):
 
 | finished runs | bytes each | runs held |
 | --- | --- | --- |
-| one after another, gaps and lengths up to 127 | 2 | 1,525 |
-| one of the two numbers longer, up to 16,383 | 3 | 1,017 |
-| both longer, up to 2,097,151 | 6 | 508 |
+| one after another, gaps and lengths up to 127 | 2 | 1,522 |
+| one of the two numbers longer, up to 16,383 | 3 | 1,014 |
+| both longer, up to 2,097,151 | 6 | 507 |
 
-So at worst, with every second record finished, it reaches 3,050 records beyond the position; behind one
+So at worst, with every second record finished, it reaches 3,044 records beyond the position; behind one
 slow call, however far: a run of 10^12 is 38 characters.
 """
 
@@ -29,25 +33,30 @@ from hashlib import sha256
 
 from stream_classifier.core.ledger import Run
 
+Mark = tuple[int, str]
+"""What a commit says of a partition: its position (-1: nothing was committed), and the map's text."""
+
 VERSION = "sc1"
 MAX_CHARS = 4096  # the broker's default `offset.metadata.max.bytes`
 CHECK_CHARS = 12  # 48 bits: chance agreement is one in 10^14
+HEAD_CHARS = len(f"{VERSION} {2**63 - 1} {CHECK_CHARS * '0'} ")  # with the longest position
 
 
-def encode(topic: str, partition: int, position: int, runs: Iterable[Run]) -> tuple[str, bool]:
-    """The map's text, and whether it holds all runs.
+def encode(
+    topic: str, partition: int, position: int, runs: Iterable[Run], max_chars: int = MAX_CHARS
+) -> tuple[str, bool]:
+    """The map's text of at most `max_chars`, and whether it holds all runs.
 
     The text is empty where nothing is finished beyond the position. Where not all runs fit, the first
     ones are kept: the rest would repeat after a restart, so nothing more may be taken from the
     partition until they fit.
     """
-    head = f"{VERSION} {position} "
-    room = (MAX_CHARS - len(head) - CHECK_CHARS - 1) * 3 // 4
+    room = (max_chars - HEAD_CHARS) * 3 // 4
     numbers, whole = _packed(position, runs, room)
     if not numbers:
         return "", whole
     payload = urlsafe_b64encode(numbers).rstrip(b"=").decode()
-    return f"{head}{_check(topic, partition, position, payload)} {payload}", whole
+    return f"{VERSION} {position} {_check(topic, partition, position, payload)} {payload}", whole
 
 
 def decode(topic: str, partition: int, position: int, text: str | None) -> tuple[Run, ...]:

@@ -4,10 +4,12 @@ Rules
 -----
 * Entries are made in delivery order. Offsets rise, but not by one: compaction and transaction markers
   leave holes, so nothing here reckons with `offset + 1` but the commit's own position.
-* The position is the first delivered offset that is not done, or one past the last delivered. It never
-  passes what is not done (promise 2).
+* The position is the first delivered offset that is not done, or where the consumer will read on. It
+  never passes what is not done (promise 2).
 * Whatever was delivered, lies beyond the position and is not unfinished, is done: so the finished
   offsets need no memory of their own. Holes count as finished; nothing is ever delivered there again.
+  Between two unfinished records where only a hole is, there is no run: it would take room in the map
+  and spare no work. So each record carries its place in the delivery, in which holes have none.
 * What an earlier owner had finished beyond the position (`restored`) is passed over when it is
   delivered again, and stays in the map until the position has passed it.
 
@@ -16,15 +18,17 @@ costs what that one record costs.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 Run = tuple[int, int]
 """Finished offsets, from the first up to but not including the second."""
 
-Held = tuple[int, float]
-"""An unfinished record's size in bytes, and when it was read."""
+Held = tuple[int, float, int]
+"""An unfinished record's size in bytes, when it was read, and its place among those delivered."""
+
+NONE: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -40,6 +44,7 @@ class Ledger:
     unfinished: dict[int, Held] = field(default_factory=dict)  # by offset, in delivery order
     size_bytes: int = 0
     finished: int = 0  # how many records were done here since the assignment
+    _delivered: int = 0
     _next: int = field(init=False)
     _ahead: deque[Run] = field(init=False)  # of `restored`, what delivery has not passed yet
     _read_at: float = 0.0
@@ -50,14 +55,19 @@ class Ledger:
 
     @property
     def next_offset(self) -> int:
-        """One past the last delivered offset: from here the partition is fetched on."""
+        """Past all that was delivered: from here the partition is fetched on."""
         return self._next
 
     @property
     def position(self) -> int:
         """Up to here (exclusive) everything is done: what a commit may say."""
+        return self.position_with(NONE)
+
+    def position_with(self, also: Collection[int]) -> int:
+        """The position as it will be when these are done, too: a set, of which none is marked yet."""
         for offset in self.unfinished:
-            return offset
+            if offset not in also:
+                return offset
         return self._past_restored(self._next)
 
     def enter(self, offset: int, size_bytes: int) -> bool:
@@ -66,11 +76,17 @@ class Ledger:
         if offset < self._next:
             return False
         self._next = offset + 1
+        self._delivered += 1
         if self._ahead and self._was_finished(offset):
             return False
-        self.unfinished[offset] = (size_bytes, self._read_at)
+        self.unfinished[offset] = (size_bytes, self._read_at, self._delivered)
         self.size_bytes += size_bytes
         return True
+
+    def reach(self, offset: int) -> None:
+        """The consumer has read on to `offset` and delivered all that stands before it. What is behind the
+        last record (a transaction's marker, a compacted end) is delivered never."""
+        self._next = max(self._next, offset)
 
     def done(self, offsets: Iterable[int]) -> None:
         """Mark records done: published and acknowledged, or passed over. Unknown offsets are ignored,
@@ -88,30 +104,38 @@ class Ledger:
 
     def oldest_read_at(self) -> float | None:
         """When the oldest unfinished record was read; None where all is done."""
-        for _, read_at in self.unfinished.values():
+        for _, read_at, _ in self.unfinished.values():
             return read_at
         return None
 
-    def finished_runs(self) -> Iterator[Run]:
-        """The finished runs beyond the position, ascending, apart by at least one unfinished offset.
+    def finished_runs(self, also: Collection[int] = NONE) -> Iterator[Run]:
+        """The finished runs beyond the position, ascending, apart by at least one unfinished offset; as
+        they will be when the set `also` is done, too.
 
         Made one by one, so that who needs only the first of them pays for no more. To be read before
         the next record is entered or done.
         """
-        position = self.position
-        return _joined(chain(self._delivered_runs(), (run for run in self._ahead if run[1] > position)))
+        position = self.position_with(also)
+        ahead = (run for run in self._ahead if run[1] > position)
+        return _joined(chain(self._delivered_runs(also), ahead))
 
-    def _delivered_runs(self) -> Iterator[Run]:
-        """The gaps between unfinished offsets, up to the last delivered."""
-        if not self.unfinished:
+    def _delivered_runs(self, also: Collection[int]) -> Iterator[Run]:
+        """The gaps between unfinished offsets that hold a delivered record, up to the last delivered."""
+        unfinished = (entry for entry in self.unfinished.items() if entry[0] not in also)
+        first = next(unfinished, None)
+        if first is None:
             return
-        offsets = iter(self.unfinished)
-        after = next(offsets) + 1
-        for offset in offsets:
-            if offset > after:
+        after, before = first[0] + 1, first[1][2]
+        waiting = len(self.unfinished) - sum(map(self.unfinished.__contains__, also))
+        left = self._delivered - before + 1 - waiting  # finished records that no run has held yet
+        for offset, (_, _, place) in unfinished:
+            if not left:  # behind a backlog nothing is finished: no need to look at all of it
+                return
+            if place - before > 1:
                 yield (after, offset)
-            after = offset + 1
-        if self._next > after:
+                left -= place - before - 1
+            after, before = offset + 1, place
+        if left:
             yield (after, self._next)
 
     def _was_finished(self, offset: int) -> bool:

@@ -1,8 +1,18 @@
 """The only room that knows aiokafka, in reading order.
 
-* `connection`, `broker_faults`, `waiting`: the way to a broker, and what is said where there is none.
-* `topics`, `topic_rules`: looking for topics, making them, judging them.
-* `session` is the life of one `consumer`; `assignment` says which partitions are ours, `starts` where each
-  begins, `commits` up to where each is done, `lag` how far that is behind.
-* `outbox` sends what is decided, in order, until the broker has it; `producer` is what it sends with.
+* `connection`, `listeners`, `broker_faults`, `waiting`: the way to a broker, and what is said where there is
+  none. `credentials` is what we show there, read again while we run.
+* `approach` goes the way to a broker step by step, and `standing` tells where the group is: for `doctor`.
+* `access` is what must be there and allowed: topics, and `rights`. `protocol` is what the client lacks.
+* `topics`, `topic_rules`, `topic_health`: looking for topics, making them, judging them.
+* `overrides_topic` is read from its start by every process: `corrections` keeps what people decided.
+* `session` is the life of one `consumer` (with a `group_client`); `assignment` says which partitions are
+  ours, `starts` where each begins (by what is `committed`), `committing` what a session asks of its
+  commits, `lag` how far they are behind.
+* `items` are what is sent, and `delivery` is the way out by `kafka.delivery`:
+  * at least once: `outbox` sends what is decided, in order, until the broker has it, with the `producer`;
+    `commits` says by the consumer up to where each partition is done.
+  * exactly once: `transactions` sends and commits in one. `transaction_line` is what a partition's next
+    transaction may hold, `transactional_producer` makes it, `claims` keep the owners before out, and
+    `transactional_commits` is what a session sees of it.
 """

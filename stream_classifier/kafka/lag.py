@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream_classifier.kafka.assignment import Assignment
-from stream_classifier.kafka.commits import Commits
+from stream_classifier.kafka.committing import Committing
 
 ASK_S = 10.0  # below the pace of scrapes and of the summary line
 
@@ -22,7 +22,7 @@ class Lag:
 
     consumer: AIOKafkaConsumer
     assignment: Assignment
-    commits: Commits
+    commits: Committing
     _ends: dict[TopicPartition, int] = field(default_factory=dict)
 
     async def run(self) -> None:

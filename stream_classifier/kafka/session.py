@@ -6,13 +6,14 @@ Rules
   a cancelled poll leaks the client's count of fetches, and its guard against a stuck poller is off.
 * A gap in our own loop as long as the group waits for a heartbeat means that it has gone on without us.
   The partitions are closed before anything else is done, and a new consumer joins.
-* Where a partition begins is decided by us (`starts`), and the client is sent there.
+* Where a partition begins is decided by us (`starts`), and the client is sent there. Before it is read
+  what was committed, whoever owned the partition before is shut out (`Committing.claim`).
 * Offsets that come back below those that were read mean that the topic was made anew or has lost its
   end: what they stand for is another record now, so the partitions are opened anew.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -20,11 +21,8 @@ from typing import Any, Protocol
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
     IllegalStateError,
     KafkaError,
-    TopicAuthorizationFailedError,
 )
 
 from stream_classifier.core.backpressure import Backpressure
@@ -32,21 +30,22 @@ from stream_classifier.core.journey import Partition
 from stream_classifier.core.stillness import LoopBeat
 from stream_classifier.core.tally import Tally
 from stream_classifier.kafka.assignment import Assignment
-from stream_classifier.kafka.broker_faults import broker_fault
+from stream_classifier.kafka.broker_faults import FORBIDDEN, broker_fault
 from stream_classifier.kafka.commits import Commits
-from stream_classifier.kafka.consumer import is_dropped, patience_s
+from stream_classifier.kafka.committing import Committing
+from stream_classifier.kafka.consumer import is_dropped, leave, patience_s, request_s
 from stream_classifier.kafka.lag import Lag
 from stream_classifier.kafka.starts import open_partitions
 from stream_classifier.settings.kafka import Kafka
 
 log = structlog.get_logger(__name__)
 
-FORBIDDEN = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
 POLL_MS = 250  # the client ignores a longer wait during a rebalance, and a stop waits for the poll's end
 PAUSED_POLL_MS = 50  # while paused nothing arrives; what was finished must be noticed soon
 POLL_RECORDS = 500  # about 20 ms of work: an urgent ticket's call waits no longer for the loop
 RETRY_S = 0.5
-LEAVE_S = 1.5  # to leave the group takes milliseconds; a coordinator that is away must not hold the process
+COMMIT_SHARE = 0.25  # of the drain's budget, kept for the commit: the group waits for both
+OPEN_S = 15.0  # to ask where partitions begin, at brokers of which one may not answer
 BEAT_S = 0.25
 
 
@@ -73,7 +72,7 @@ class Outgoing(Protocol):
 @dataclass(slots=True, kw_only=True)
 class Session:
     """One consumer and its assignment. `client` is what further clients of the same cluster take, `now`
-    the loop's clock in seconds."""
+    the loop's clock in seconds. The consumer commits, where no `committing` is given."""
 
     settings: Kafka
     client: dict[str, Any]
@@ -83,8 +82,10 @@ class Session:
     tally: Tally
     now: Callable[[], float]
     beat: LoopBeat
+    committing: Committing | None = None
+    known: int | None = None  # partitions that the topic had when the process began; None: all count
     assignment: Assignment = field(init=False)
-    commits: Commits = field(init=False)
+    commits: Committing = field(init=False)
     lag: Lag = field(init=False)
     backpressure: Backpressure = field(init=False)
     polled_at: float = field(init=False)
@@ -93,12 +94,14 @@ class Session:
 
     def __post_init__(self) -> None:
         self.assignment = Assignment(self.tally, self)
-        self.commits = Commits(
+        self.commits = self.committing or Commits(
             consumer=self.consumer,
             assignment=self.assignment,
             tally=self.tally,
             interval_s=self.settings.commit_interval_s,
             ours=lambda: self.alive() and not self.dropped(),
+            now=self.now,
+            patience_s=patience_s(self.settings),
         )
         self.lag = Lag(consumer=self.consumer, assignment=self.assignment, commits=self.commits)
         self.backpressure = Backpressure(
@@ -155,17 +158,29 @@ class Session:
             self.lose("this process stood still for longer than its session")
         return not self._over.is_set()
 
+    def in_touch(self) -> bool:
+        """Whether the group has given a sign of itself lately; if not, nothing may be published."""
+        return self.commits.in_touch()
+
     def dropped(self) -> bool:
         """Whether the group has dropped this member."""
         return is_dropped(self.consumer)
 
-    async def drain(self, publish_s: float | None = None) -> None:
-        """Publish what is answered, for `publish_s` at most (None: the drain's budget), then commit."""
+    async def drain(self) -> None:
+        """Hand over what is done, within the drain's budget."""
+        budget_s = self.settings.drain_s
+        await self.hand_over(publish_s=budget_s * (1 - COMMIT_SHARE), within_s=budget_s)
+
+    async def hand_over(self, *, publish_s: float, within_s: float) -> None:
+        """Publish what is answered, for `publish_s` at most, then commit; both take no longer than
+        `within_s`."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self.settings.drain_s if publish_s is None else publish_s):
-                await self.outgoing.flush()
-        self.assignment.seal()
-        await self.commits.commit()
+            async with asyncio.timeout(within_s):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(publish_s):
+                        await self.outgoing.flush()
+                self.assignment.seal()
+                await self.commits.commit()
 
     def sealed(self) -> None:
         """Give up what is still being sent."""
@@ -177,11 +192,7 @@ class Session:
 
     async def close(self) -> None:
         """Leave the group."""
-        try:
-            async with asyncio.timeout(LEAVE_S):
-                await self.consumer.stop()
-        except (KafkaError, TimeoutError) as error:
-            log.warning("leave_failed", error=type(error).__name__)
+        await leave(self.consumer)
 
     async def _poll(self) -> None:
         self.consumer.subscribe([self.settings.input_topic], listener=self.assignment)
@@ -195,6 +206,7 @@ class Session:
                 return
             if self.assignment.generation == generation and self.assignment.taking:
                 self._take(polled)
+                await self._reach(polled)
             else:
                 self._read_again(polled)
             self._rest_or_go_on()
@@ -211,6 +223,18 @@ class Session:
                 return
             partition.ledger.mark(self.now())
             self.take(partition, records)
+
+    async def _reach(self, polled: Collection[TopicPartition]) -> None:
+        """Where a poll brought nothing, the client may have read on all the same: over the markers of
+        transactions, over what was aborted or compacted away. Without this the commit would stand before
+        them for ever. Its position never passes a record that it has not brought.
+
+        A client that looks for its position (retention was quicker) is not waited for."""
+        for tp, partition in list(self.assignment.partitions.items()):
+            if tp not in polled and partition.open:
+                with suppress(TimeoutError, IllegalStateError):
+                    async with asyncio.timeout(0):
+                        partition.ledger.reach(await self.consumer.position(tp))
 
     def _read_again(self, polled: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
         """What a poll brought across a change of assignment is fetched again, if it is still ours."""
@@ -236,13 +260,17 @@ class Session:
             assigned = await self.assignment.next_assigned()
             generation = self.assignment.generation
             try:
-                opened = await open_partitions(
-                    self.consumer,
-                    self.client,
-                    self.settings.group_id,
-                    assigned,
-                    earliest=self.settings.auto_offset_reset == "earliest",
-                )
+                await self.commits.claim(assigned)
+                async with asyncio.timeout(OPEN_S):
+                    opened = await open_partitions(
+                        self.consumer,
+                        {**self.client, "request_timeout_ms": round(request_s(self.settings) * 1000)},
+                        self.settings,
+                        assigned,
+                        known=self.known,
+                    )
+            except FORBIDDEN:
+                raise
             except (KafkaError, TimeoutError) as error:
                 log.warning("open_failed", error=type(error).__name__)
                 await asyncio.sleep(RETRY_S)
@@ -251,6 +279,7 @@ class Session:
                 for tp, partition in opened.items():
                     self._seek(tp, partition.ledger.start)
                 self.assignment.open(opened)
+                self.commits.begin(opened.values())
 
     def _seek(self, tp: TopicPartition, offset: int) -> None:
         with suppress(IllegalStateError):  # taken away in this very moment: another reads it

@@ -1,18 +1,17 @@
 """Opening partitions: where each begins, and what an earlier owner had finished beyond that."""
 
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from stream_classifier.core.finished_map import decode
+from stream_classifier.core.finished_map import Mark, decode
 from stream_classifier.core.journey import Partition
 from stream_classifier.core.ledger import Ledger
 from stream_classifier.core.start_position import Start, StartPosition, start_position
+from stream_classifier.kafka.committed import committed_marks
+from stream_classifier.settings.kafka import Kafka
 
 log = structlog.get_logger(__name__)
 
@@ -20,62 +19,39 @@ log = structlog.get_logger(__name__)
 async def open_partitions(
     consumer: AIOKafkaConsumer,
     client: dict[str, Any],
-    group_id: str,
+    settings: Kafka,
     assigned: Collection[TopicPartition],
     *,
-    earliest: bool,
+    known: int | None,
 ) -> dict[TopicPartition, Partition]:
     """New partitions with their ledgers, from the committed offsets and their maps. Raises aiokafka's
-    errors where the broker does not tell."""
+    errors where the broker does not tell.
+
+    `kafka.auto_offset_reset` is about what was there before us. The topic had `known` partitions then; one
+    that was added since is read from its start, or what was written to it before we saw it would be lost.
+    """
     if not assigned:
         return {}
     tps = list(assigned)
-    async with _admin(client) as admin:
-        committed = await _committed(admin, group_id, tps)
+    committed = await committed_marks(client, settings.group_id, tps)
     begins = await consumer.beginning_offsets(tps)
     ends = await consumer.end_offsets(tps)
     opened = {}
     for tp in tps:
-        commit = committed[tp]
-        offset = commit.offset if commit.offset >= 0 else None
+        offset = committed[tp][0] if committed[tp][0] >= 0 else None
+        added = known is not None and tp.partition >= known
+        earliest = added or settings.auto_offset_reset == "earliest"
         start = start_position(offset, begins[tp], ends[tp], earliest=earliest)
-        opened[tp] = _partition(tp, start, commit)
+        opened[tp] = _partition(tp, start, committed[tp])
     return opened
 
 
-@asynccontextmanager
-async def _admin(client: dict[str, Any]) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A client for this one question: assignments are rare, and one that is kept would lose its brokers."""
-    admin = AIOKafkaAdminClient(**client)
-    try:
-        await admin.start()
-        yield admin
-    finally:
-        await admin.close()
-
-
-async def _committed(
-    admin: AIOKafkaAdminClient, group_id: str, tps: list[TopicPartition]
-) -> dict[TopicPartition, OffsetAndMetadata]:
-    """Committed offsets with their metadata, -1 where there is none.
-
-    The consumer's own `committed` leaves out the metadata, which holds the map. A coordinator that is
-    still loading answers with no partitions at all: that must not be read as "nothing committed".
-    """
-    committed: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
-        group_id, partitions=tps
-    )
-    if any(tp not in committed for tp in tps):
-        raise GroupCoordinatorNotAvailableError("the coordinator does not tell the committed offsets yet")
-    return committed
-
-
-def _partition(tp: TopicPartition, start: StartPosition, commit: OffsetAndMetadata) -> Partition:
+def _partition(tp: TopicPartition, start: StartPosition, committed: Mark) -> Partition:
     if start.why in (Start.EXPIRED, Start.BEYOND_END):
         log.warning(
             "offset_out_of_range", partition=f"{tp.topic}:{tp.partition}", why=start.why, start=start.offset
         )
-    text = commit.metadata if start.why is Start.COMMITTED else ""
+    text = committed[1] if start.why is Start.COMMITTED else ""
     restored = decode(tp.topic, tp.partition, start.offset, text)
     ledger = Ledger(start=start.offset, restored=restored)
-    return Partition(topic=tp.topic, number=tp.partition, ledger=ledger)
+    return Partition(topic=tp.topic, number=tp.partition, ledger=ledger, committed=committed)

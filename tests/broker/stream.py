@@ -16,6 +16,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.group import LeaveGroupRequest
 
+from stream_classifier.core.prompt import CONSTANT_RECORD
 from stream_classifier.lab.simulator import Simulator, SimulatorOptions
 from tests.broker.service_process import Event, Member, start_member
 from tests.brokers.client import admin_of, create_topic, end_offsets
@@ -72,16 +73,29 @@ class Stream:
     async def member(self, **settings: Any) -> Member:
         """Start a process, not waiting for it; `settings` by their path: `kafka__drain_s=1`."""
         name, port = f"{self.name}-{next(self._numbers)}", free_ports(1)[0]
-        config = self.directory / f"{name}.yaml"
-        config.write_text(json.dumps(self._config(port, settings)))
+        config = self.config_file(name, port, **settings)
         self.members.append(await start_member(name, config, self.directory / f"{name}.log", port))
         return self.members[-1]
 
+    def config_file(self, name: str, port: int, **settings: Any) -> Path:
+        """The configuration of a process."""
+        config = self.directory / f"{name}.yaml"
+        config.write_text(json.dumps(self._config(port, settings)))
+        return config
+
     async def working_member(self, **settings: Any) -> Member:
-        """Start a process, and wait until it has partitions (or has none to take)."""
+        """Start a process, and wait until it has partitions (or has none to take) and knows its model: from
+        then on it calls for tickets only."""
         member = await self.member(**settings)
         await member.until_logged("partitions_assigned")
+        await member.until_logged("model_introduced")
         return member
+
+    @property
+    def tickets_asked(self) -> int:
+        """How many texts the provider was asked, the service's own constant record not counted."""
+        stats = self.simulator.stats
+        return stats.records_asked - stats.times_asked(CONSTANT_RECORD)
 
     async def put(
         self,
@@ -153,8 +167,9 @@ class Stream:
         return tuple(group)
 
     async def records(self, topic: str) -> list[Record]:
-        """Everything that is on the topic now, partition by partition."""
-        ends = await end_offsets(self.bootstrap_servers, topic, self.partitions)
+        """Everything that is on the topic now, partition by partition, as a reader of what is committed sees
+        it: nothing of a transaction that is open or was aborted."""
+        ends = await end_offsets(self.bootstrap_servers, topic, self.partitions, committed_only=True)
         return await read_to(self.bootstrap_servers, topic, ends)
 
     async def events(self) -> list[Event]:
@@ -166,7 +181,7 @@ class Stream:
 
         async def out() -> bool:
             ends = await end_offsets(self.bootstrap_servers, self.labels, self.partitions)
-            return sum(ends) >= count
+            return sum(ends) >= count and len(await self.events()) >= count  # markers have offsets, too
 
         await until(out)
         return await self.events()
@@ -230,12 +245,18 @@ async def a_stream(
 
 
 async def read_to(bootstrap_servers: str, topic: str, ends: Sequence[int]) -> list[Record]:
-    """Every record before these offsets, by partition, in order."""
+    """Every committed record before these offsets, by partition, in order."""
     left = {TopicPartition(topic, number): end for number, end in enumerate(ends) if end}
     records: list[Record] = []
+    if not left:  # the client cannot end an assignment of nothing
+        return []
     async with (
         asyncio.timeout(PATIENCE_S),
-        AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest") as consumer,
+        AIOKafkaConsumer(
+            bootstrap_servers=bootstrap_servers,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+        ) as consumer,
     ):
         consumer.assign(list(left))
         while left:

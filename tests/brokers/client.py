@@ -75,10 +75,13 @@ async def read(
     return records
 
 
-async def end_offsets(bootstrap_servers: str, topic: str, partitions: int) -> list[int]:
-    """The next offset of each partition."""
+async def end_offsets(
+    bootstrap_servers: str, topic: str, partitions: int, *, committed_only: bool = False
+) -> list[int]:
+    """The next offset of each partition; with `committed_only` that of its first open transaction."""
     names = [TopicPartition(topic, number) for number in range(partitions)]
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap_servers) as consumer:
+    isolation = "read_committed" if committed_only else "read_uncommitted"
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, isolation_level=isolation) as consumer:
         ends = await consumer.end_offsets(names)
     return [ends[name] for name in names]
 

@@ -48,7 +48,10 @@ class FakeConsumer:
     resting: set[TopicPartition] = field(default_factory=set)
     ends: dict[TopicPartition, int] = field(default_factory=dict)  # as fetches have told them
     asked_ends: dict[TopicPartition, int] = field(default_factory=dict)  # as the broker tells who asks
+    positions: dict[TopicPartition, int] = field(default_factory=dict)
     listener: ConsumerRebalanceListener | None = None
+    stop_s: float = 0.0
+    stopped: bool = False
     _coordinator: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(generation=1))
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -68,7 +71,8 @@ class FakeConsumer:
         pass
 
     async def stop(self) -> None:
-        pass
+        await asyncio.sleep(self.stop_s)
+        self.stopped = True
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> Polled:
         if not self.polls:
@@ -89,6 +93,11 @@ class FakeConsumer:
             await waiting
         self.commits.append(dict(offsets))
 
+    async def position(self, partition: TopicPartition) -> int:
+        if partition not in self.positions:
+            await asyncio.Event().wait()  # a client that looks for it
+        return self.positions[partition]
+
     def highwater(self, partition: TopicPartition) -> int | None:
         return self.ends.get(partition)
 
@@ -97,6 +106,7 @@ class FakeConsumer:
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self.seeks.append((partition.partition, offset))
+        self.positions[partition] = offset
 
     def assignment(self) -> Collection[TopicPartition]:
         return self.assigned

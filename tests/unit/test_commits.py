@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 
 import pytest
+import structlog
 from aiokafka import OffsetAndMetadata
 from aiokafka.errors import CommitFailedError, KafkaConnectionError
 
@@ -15,6 +16,8 @@ from stream_classifier.kafka.assignment import Assignment
 from stream_classifier.kafka.commits import ATTEMPT_S, Commits
 from tests.unit.kafka_fakes import TOPIC, FakeConsumer, a_partition, deliver, tp
 from tests.unit.test_assignment import Owner
+
+PATIENCE_S = 15.0
 
 
 class World:
@@ -31,6 +34,8 @@ class World:
             tally=self.assignment.tally,
             interval_s=0.5,
             ours=lambda: self.ours,
+            now=asyncio.get_running_loop().time,
+            patience_s=PATIENCE_S,
         )
 
     def assign(self, start: int = 0) -> Partition:
@@ -169,6 +174,58 @@ async def test_a_commit_of_an_earlier_assignment_is_not_taken_for_one_of_the_nex
     await world.commits.commit()
     await world.commits.commit()
     assert [commit[tp(0)].offset for commit in world.consumer.commits] == [1, 1]
+
+
+async def test_where_nothing_is_new_it_is_said_again_before_the_group_may_have_gone_on() -> None:
+    world = World()
+    running = asyncio.create_task(world.commits.run())
+    await asyncio.sleep(4 * PATIENCE_S)
+    running.cancel()
+    assert world.commits.in_touch()
+    assert len(world.consumer.commits) == 1 + 7  # the first, then one in a little more than half a patience
+
+
+async def test_without_a_commit_for_a_session_it_is_out_of_touch_until_the_next_goes_through() -> None:
+    world = World()
+    world.consumer.commit_hook = never
+    running = asyncio.create_task(world.commits.run())
+    await asyncio.sleep(PATIENCE_S - 0.1)
+    assert world.commits.in_touch()
+    await asyncio.sleep(0.2)
+    assert not world.commits.in_touch()
+    world.consumer.commit_hook = None
+    await asyncio.sleep(ATTEMPT_S + 1)
+    assert world.commits.in_touch()
+    running.cancel()
+
+
+async def test_whoever_has_no_partitions_has_nothing_to_be_in_touch_for() -> None:
+    world = World()
+    world.assignment.close()
+    await asyncio.sleep(2 * PATIENCE_S)
+    assert world.commits.in_touch()
+
+
+async def test_partitions_that_are_given_are_a_sign_of_the_group() -> None:
+    world = World()
+    await asyncio.sleep(2 * PATIENCE_S)
+    world.commits.begin([world.assign()])
+    assert world.commits.in_touch()
+
+
+async def test_failures_in_a_row_are_told_at_growing_distances() -> None:
+    world = World()
+    world.consumer.commit_hook = never
+    with structlog.testing.capture_logs() as told:
+        for _ in range(9):
+            await world.commits.commit()
+        world.consumer.commit_hook = None
+        await world.commits.commit()
+    assert [line["in_a_row"] for line in told if line["event"] == "commit_failed"] == [1, 2, 4, 8]
+    assert [line["event"] for line in told if "publishing" in line["event"]] == [
+        "publishing_held",
+        "publishing_resumed",
+    ]
 
 
 async def test_a_partition_whose_map_does_not_fit_is_named_until_it_does() -> None:

@@ -66,6 +66,28 @@ def test_records_may_be_done_in_any_order(order: list[int]) -> None:
         assert ledger.position == min(order[at + 1 :], default=22)
 
 
+def test_the_position_goes_to_where_the_consumer_reads_on_once_all_before_it_is_done() -> None:
+    ledger = delivered(10)
+    ledger.reach(13)
+    assert (ledger.position, ledger.next_offset) == (10, 13)
+    ledger.done([10])
+    assert ledger.position == 13
+
+
+def test_a_consumer_that_was_sent_back_takes_nothing_back() -> None:
+    ledger = delivered(10, 11)
+    ledger.done([10, 11])
+    ledger.reach(4)
+    assert (ledger.position, ledger.next_offset) == (12, 12)
+
+
+def test_what_the_consumer_has_read_over_belongs_to_the_runs_beyond_the_position() -> None:
+    ledger = delivered(10, 11, restored=((13, 15), (20, 22)))
+    ledger.done([11])
+    ledger.reach(17)
+    assert runs(ledger) == [(11, 17), (20, 22)]
+
+
 # ------------------------------------------------------------------------------------------ finished runs
 
 
@@ -76,9 +98,36 @@ def test_what_is_done_beyond_the_position_is_a_run() -> None:
 
 
 def test_holes_belong_to_the_run_beside_them() -> None:
+    ledger = delivered(10, 13, 17)
+    ledger.done([13])
+    assert runs(ledger) == [(11, 17)]
+
+
+def test_holes_alone_are_no_run() -> None:
     ledger = delivered(10, 13, 17, 20)
     ledger.done([13])
-    assert runs(ledger) == [(11, 17), (18, 20)]
+    ledger.reach(30)
+    assert runs(ledger) == [(11, 17)]
+
+
+def test_what_an_earlier_owner_had_finished_is_a_run_among_holes_too() -> None:
+    assert runs(delivered(10, 13, 17, restored=((13, 14),))) == [(11, 17)]
+
+
+@given(
+    offsets=st.lists(st.integers(10, 60), unique=True, min_size=1).map(sorted),
+    restored=st.sampled_from([(), ((12, 20),), ((15, 16), (30, 64))]),
+    data=st.data(),
+)
+def test_what_is_said_of_records_before_they_are_done_is_what_holds_after(
+    offsets: list[int], restored: tuple[tuple[int, int], ...], data: st.DataObject
+) -> None:
+    ledger = delivered(*offsets, restored=restored)
+    ledger.done(data.draw(st.sets(st.sampled_from(offsets))))
+    also = data.draw(st.sets(st.sampled_from(offsets)))
+    told = ledger.position_with(also), list(ledger.finished_runs(also))
+    ledger.done(also)
+    assert told == (ledger.position, runs(ledger))
 
 
 def test_a_record_restored_as_finished_needs_no_work_and_stays_in_the_runs() -> None:

@@ -96,6 +96,33 @@ async def test_a_record_is_done_when_the_broker_has_its_event_and_not_before() -
     assert world.tally.count(measures.ACKNOWLEDGED, LABELS) == 1
 
 
+async def test_nothing_is_sent_while_the_group_may_have_gone_on_and_all_when_it_is_there_again() -> None:
+    world = World()
+    there = False
+    world.outbox.in_touch = lambda: there
+    world.publish(0, 1)
+    async with world.running():
+        await asyncio.sleep(10)
+        assert world.sender.tries == []
+        assert world.outbox.unacknowledged_s() == pytest.approx(10)
+        there = True
+        await world.outbox.flush()
+    assert world.published == [0, 1]
+
+
+async def test_what_is_held_when_its_partition_is_closed_is_not_sent_later() -> None:
+    world = World()
+    there = False
+    world.outbox.in_touch = lambda: there
+    world.publish(0)
+    async with world.running():
+        await asyncio.sleep(1)
+        world.partition.open = False
+        there = True
+        await world.outbox.flush()
+    assert world.sender.tries == []
+
+
 async def test_a_record_of_several_tickets_is_done_with_its_last_event() -> None:
     world = World(1)
     deliver(world.partition, 0)

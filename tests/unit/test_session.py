@@ -6,17 +6,27 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import ConsumerRecord
-from aiokafka.errors import GroupAuthorizationFailedError, UnknownError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+    UnknownError,
+)
 
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.journey import Partition
 from stream_classifier.core.stillness import LoopBeat
 from stream_classifier.core.tally import Tally
-from stream_classifier.kafka.consumer import patience_s
+from stream_classifier.kafka.claims import Claims
+from stream_classifier.kafka.committing import Committing
+from stream_classifier.kafka.consumer import LEAVE_S, patience_s
+from stream_classifier.kafka.items import Items
 from stream_classifier.kafka.lag import ASK_S
-from stream_classifier.kafka.session import ConsumerFailed, Session
+from stream_classifier.kafka.session import POLL_MS, ConsumerFailed, Session
+from stream_classifier.kafka.transactional_commits import CommitsInTransactions
+from stream_classifier.kafka.transactions import Transactions
 from stream_classifier.settings.kafka import Kafka
 from tests.unit.kafka_fakes import TOPIC, FakeConsumer, a_partition, record, tp
+from tests.unit.transaction_fakes import FakeCoordinator
 
 SETTINGS = Kafka(input_topic=TOPIC, session_timeout_s=6, max_in_flight_tickets=10, drain_s=2)
 
@@ -24,12 +34,13 @@ SETTINGS = Kafka(input_topic=TOPIC, session_timeout_s=6, max_in_flight_tickets=1
 class World:
     """A session behind a scripted consumer; what it takes in is entered, and stays unfinished."""
 
-    def __init__(self) -> None:
+    def __init__(self, committing: Committing | None = None) -> None:
         self.consumer = FakeConsumer(assigned={tp(0)})
         self.now = asyncio.get_running_loop().time
         self.beat = LoopBeat(self.now())
         self.taken: list[int] = []
         self.flush_hook: Callable[[], None] = lambda: None
+        self.flush_s = 0.0
         self.abandoned = 0
         self.session = Session(
             settings=SETTINGS,
@@ -40,6 +51,7 @@ class World:
             tally=Tally(),
             now=self.now,
             beat=self.beat,
+            committing=committing,
         )
         self.partition = a_partition()
 
@@ -49,6 +61,7 @@ class World:
             partition.ledger.enter(one.offset, 1)
 
     async def flush(self) -> None:
+        await asyncio.sleep(self.flush_s)
         self.flush_hook()
 
     def abandon(self) -> None:
@@ -117,6 +130,28 @@ async def test_offsets_below_what_was_read_lose_the_session_and_are_not_taken() 
         await world.settled()
         assert not world.session.alive()
     assert (world.taken, world.partition.open) == ([], False)
+
+
+async def test_the_commit_follows_the_client_over_what_is_never_delivered() -> None:
+    world = World()
+    world.open()
+    world.consumer.poll_brings({tp(0): [record(0)]})
+    world.consumer.positions[tp(0)] = 3  # a transaction's marker, and an aborted record
+    async with world.running():
+        await world.settled()
+        assert world.consumer.commits[-1][tp(0)].offset == 0
+        world.partition.ledger.done([0])
+        await world.settled()
+        assert world.consumer.commits[-1][tp(0)].offset == 3
+
+
+async def test_a_client_that_looks_for_its_position_holds_up_no_poll() -> None:
+    world = World()
+    world.open()
+    async with world.running():
+        await world.settled()
+        assert world.now() - world.session.polled_at <= POLL_MS / 1000
+        assert world.partition.ledger.next_offset == 0
 
 
 async def test_a_gap_in_the_loop_closes_everything_before_anything_else() -> None:
@@ -209,6 +244,39 @@ async def test_a_drain_seals_before_it_commits_and_commits_what_was_flushed() ->
     assert (sealed, world.consumer.commits[-1][tp(0)].offset) == ([True], 1)
 
 
+async def test_a_drain_takes_no_longer_than_its_budget_whatever_hangs() -> None:
+    world = World()
+    world.open()
+    world.partition.ledger.enter(0, 1)
+    world.partition.ledger.done([0])
+    world.flush_s = 2 * SETTINGS.drain_s
+    world.consumer.commit_hook = lambda: asyncio.sleep(2 * SETTINGS.drain_s)
+    began = world.now()
+    await world.session.drain()
+    assert world.now() - began == pytest.approx(SETTINGS.drain_s)
+    assert not world.partition.open
+
+
+async def test_a_drain_that_cannot_publish_all_leaves_time_for_the_commit() -> None:
+    world = World()
+    world.open()
+    world.partition.ledger.enter(0, 1)
+    world.partition.ledger.done([0])
+    world.flush_s = 2 * SETTINGS.drain_s
+    await world.session.drain()
+    assert world.consumer.commits[-1][tp(0)].offset == 1
+
+
+async def test_a_consumer_that_is_slow_to_leave_is_not_waited_for_and_not_cut_off() -> None:
+    world = World()
+    world.consumer.stop_s = 10 * LEAVE_S
+    began = world.now()
+    await world.session.close()
+    assert world.now() - began == pytest.approx(LEAVE_S)
+    await asyncio.sleep(10 * LEAVE_S)
+    assert world.consumer.stopped
+
+
 async def test_a_member_that_was_dropped_neither_drains_nor_commits() -> None:
     world = World()
     world.open()
@@ -234,3 +302,44 @@ async def test_an_error_of_the_client_closes_everything_and_says_whether_another
     with pytest.raises(raised):
         await world.session.run()
     assert not world.partition.open
+
+
+def in_transactions(coordinator: FakeCoordinator) -> CommitsInTransactions:
+    """Commits before a scripted coordinator, where nothing is sent."""
+    tally = Tally()
+    items = Items(
+        input_topic=TOPIC, output_topic="", dead_letter_topic="", partitions=lambda _: 1, tally=tally
+    )
+    transactions = Transactions(
+        settings=SETTINGS,
+        items=items,
+        tally=tally,
+        ours=lambda: True,
+        lose=lambda why: None,
+        claims=Claims(coordinator.producer),
+        read_mark=coordinator.read_mark,
+    )
+    return CommitsInTransactions(transactions)
+
+
+async def test_earlier_owners_are_shut_out_before_anything_is_opened() -> None:
+    coordinator = FakeCoordinator()
+    coordinator.gate.clear()
+    world = World(in_transactions(coordinator))
+    async with world.running():
+        await world.session.assignment.on_partitions_assigned({tp(0)})
+        await world.settled()
+        assert (coordinator.epochs, world.session.assignment.taking) == ({}, False)
+        world.session.assignment.close()
+        await world.settled()
+        coordinator.gate.set()
+    assert coordinator.epochs == {}
+
+
+async def test_a_right_on_transactions_that_is_missing_ends_the_session_with_a_sentence() -> None:
+    coordinator = FakeCoordinator()
+    coordinator.starts.append(TransactionalIdAuthorizationFailed())
+    world = World(in_transactions(coordinator))
+    await world.session.assignment.on_partitions_assigned({tp(0)})
+    with pytest.raises(OperatorFault, match="transactional ids"):
+        await world.session.run()
