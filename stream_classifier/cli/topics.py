@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stream_classifier.kafka.access import require_sight
 from stream_classifier.kafka.connection import admin_client
-from stream_classifier.kafka.topic_rules import Finding, Role, Severity, Topic, findings, roles
+from stream_classifier.kafka.topic_rules import Finding, Role, Severity, Topic, findings, required, roles
 from stream_classifier.kafka.topics import create_missing, read_topics
 from stream_classifier.settings import load as load_settings
 from stream_classifier.settings.kafka import Kafka
@@ -81,6 +82,7 @@ async def _survey(kafka: Kafka, shape: Shape | None) -> Survey:
     """Look at the topics; with a shape, make the missing ones first."""
     names = roles(kafka)
     made: Sequence[str] = ()
+    await require_sight(kafka, required(kafka))
     async with admin_client(kafka) as admin:
         if shape:
             made = await create_missing(admin, names, **asdict(shape))

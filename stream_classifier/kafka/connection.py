@@ -7,26 +7,37 @@ gets one sentence with the remedy instead of a stack of retries.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import aiokafka.client
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import collect_hosts, create_conn
-from aiokafka.errors import KafkaError
-from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailed
 from pydantic import SecretStr
 
 from stream_classifier.core.faults import OperatorFault
-from stream_classifier.kafka.broker_faults import Identity, Unreachable, broker_fault, broker_faults
+from stream_classifier.kafka.broker_faults import (
+    WRONG_PROTOCOL,
+    Identity,
+    Unreachable,
+    broker_fault,
+    broker_faults,
+)
+from stream_classifier.kafka.listeners import spoken_by
+from stream_classifier.kafka.protocol import Looking
 
 CLIENT_ID = "stream-classifier"
 """Shown in the brokers' logs, quotas and metrics."""
 
 REACH_TIMEOUT_S = 10.0
 """For one broker: a name look-up, a TLS handshake and a login take far less."""
+
+BROKEN_OFF = (ConnectionError, KafkaConnectionError, ssl.SSLError)
+TOLD_WHY = (ConnectionRefusedError, ssl.SSLCertVerificationError)
 
 
 class ConnectionSettings(Identity, Protocol):
@@ -116,6 +127,30 @@ def addresses(kafka: Identity) -> list[tuple[str, int]]:
         ) from error
 
 
+async def let_in(
+    kafka: ConnectionSettings, host: str, port: int, timeout_s: float = REACH_TIMEOUT_S
+) -> list[tuple[str, int]]:
+    """Log in at this address alone, and return the addresses of all brokers, as it tells them. Raises
+    `OperatorFault`."""
+    options = client_kwargs(kafka)
+    del options["bootstrap_servers"]
+    async with listener_faults(kafka, host, port):
+        return await _ask_for_brokers(host, port, options, timeout_s)
+
+
+@asynccontextmanager
+async def listener_faults(kafka: Identity, host: str, port: int) -> AsyncIterator[None]:
+    """Turn what one listener, or the way to it, raises in this block into an `OperatorFault`; it is tried
+    once more where that can tell that it speaks something else than is configured."""
+    try:
+        yield
+    except (KafkaError, OSError) as error:
+        fault = broker_fault(error, kafka, f"{host}:{port}")
+        if fault is None:
+            raise
+        raise (await _wrong_protocol(error, kafka, host, port) or fault) from error
+
+
 async def _first_open(
     servers: list[tuple[str, int]], kafka: Identity, options: dict[str, Any], timeout_s: float
 ) -> tuple[list[tuple[str, int]] | None, list[OperatorFault]]:
@@ -123,13 +158,23 @@ async def _first_open(
     refusals: list[OperatorFault] = []
     for host, port in servers:
         try:
-            return await _ask_for_brokers(host, port, options, timeout_s), refusals
-        except (KafkaError, OSError) as error:
-            fault = broker_fault(error, kafka, f"{host}:{port}")
-            if fault is None:
-                raise
+            async with listener_faults(kafka, host, port):
+                return await _ask_for_brokers(host, port, options, timeout_s), refusals
+        except OperatorFault as fault:
             refusals.append(fault)
     return None, refusals
+
+
+async def _wrong_protocol(error: Exception, kafka: Identity, host: str, port: int) -> OperatorFault | None:
+    """A sentence where a listener broke off because it speaks something else than is configured."""
+    if not isinstance(error, BROKEN_OFF) or isinstance(error, TOLD_WHY):
+        return None
+    spoken = await spoken_by(host, port)
+    if spoken in (None, kafka.security_protocol):
+        return None
+    return OperatorFault(
+        WRONG_PROTOCOL.format(server=f"{host}:{port}", spoken=spoken, protocol=kafka.security_protocol)
+    )
 
 
 def _joined(refusals: list[OperatorFault]) -> OperatorFault:
@@ -145,16 +190,19 @@ async def _ask_for_brokers(
     async with asyncio.timeout(timeout_s):
         connection = await create_conn(host, port, request_timeout_ms=int(timeout_s * 1000), **options)
         try:
-            metadata = (await connection.send(MetadataRequest([]))).to_object()
+            metadata = (await connection.send(Looking([]))).to_object()
         finally:
             connection.close()
+    if not metadata["brokers"]:  # what a broker says to a refused token; the client takes it for let in
+        oauth = options.get("sasl_mechanism") == "OAUTHBEARER"
+        raise SaslAuthenticationFailed if oauth else KafkaConnectionError("no brokers are named")
     return [(broker["host"], broker["port"]) for broker in metadata["brokers"]]
 
 
 def _sasl_kwargs(kafka: ConnectionSettings) -> dict[str, Any]:
     password = kafka.sasl_password.get_secret_value() if kafka.sasl_password else ""
     if kafka.sasl_mechanism == "OAUTHBEARER":
-        return {"sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": GivenToken(password)}
+        return {"sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": GivenToken(lambda: password)}
     return {
         "sasl_mechanism": kafka.sasl_mechanism or "PLAIN",
         "sasl_plain_username": kafka.sasl_username or "",
@@ -163,19 +211,23 @@ def _sasl_kwargs(kafka: ConnectionSettings) -> dict[str, Any]:
 
 
 class GivenToken:
-    """OAUTHBEARER with a token that somebody else fetched: `kafka.sasl_password` holds it."""
+    """OAUTHBEARER with a token that somebody else fetched and renews: `kafka.sasl_password` holds it."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read = read
 
     async def token(self) -> str:
         """The token, as aiokafka asks for it at each new connection."""
-        return self._token
+        return self._read()
 
     def extensions(self) -> dict[str, str]:
         """No SASL extensions."""
         return {}
 
+
+# A client asks for its topics' metadata again and again, and a broker that makes topics by itself would make
+# one that was deleted. aiokafka has no setting for that.
+aiokafka.client.MetadataRequest = Looking
 
 # aiokafka asks for an instance of its own abstract class; to be registered is enough.
 AbstractTokenProvider.register(GivenToken)

@@ -2,7 +2,7 @@
 
 Rules:
 - A topic is looked for by listing all of them: asking a broker for one by name may create it.
-- A topic that this user may not describe is not in the list, and looks missing.
+- A topic that this user may not describe is not in the list, and looks missing: see `access` first.
 - Only `stream-classifier topics --create` makes topics; the service only asks `missing_topics`.
 
 What is wrong with a topic, and what a missing one should be like, is decided in `topic_rules`.
@@ -23,6 +23,7 @@ from aiokafka.errors import (
 )
 
 from stream_classifier.core.faults import OperatorFault
+from stream_classifier.kafka.rights import Operation, Right, RightsMissing
 from stream_classifier.kafka.topic_rules import Role, Topic, TopicPlan, plan
 
 CREATE_TIMEOUT_S = 30.0
@@ -34,6 +35,8 @@ VISIBLE_TIMEOUT_S = 15.0
 VISIBLE_POLL_S = 0.1
 
 RIGHTS_MISSING = (TopicAuthorizationFailedError.errno, ClusterAuthorizationFailedError.errno)
+
+NO_LEADER = -1
 
 SHOWN_CONFIGS = ("cleanup.policy", "max.message.bytes", "min.insync.replicas")
 
@@ -71,8 +74,8 @@ async def create_missing(
     """Make the topics that are missing, shaped as `topic_rules.plan` says, and return their names.
 
     The input comes first and alone: the others' size limit follows from the one that the broker gives it.
-    Raises `OperatorFault` where the broker refuses one or has no controller to make them, and aiokafka's
-    own error where a right is missing (`connection.admin_client` says it as a sentence).
+    Raises `OperatorFault` where the broker refuses one or has no controller to make them, and
+    `RightsMissing` where it does not allow it (`connection.admin_client` says it as a sentence).
     """
     brokers = len((await admin.describe_cluster())["brokers"])
     made: list[str] = []
@@ -96,9 +99,10 @@ async def _create(admin: AIOKafkaAdminClient, plans: Sequence[TopicPlan]) -> Non
         )
     timeout_ms = int(CREATE_TIMEOUT_S * 1000)
     response = await admin.create_topics([_new_topic(planned) for planned in plans], timeout_ms=timeout_ms)
-    for name, code, message in response.topic_errors:
-        if code in RIGHTS_MISSING:
-            raise for_code(code)(name)
+    errors = response.topic_errors
+    if refused := [name for name, code, _ in errors if code in RIGHTS_MISSING]:
+        raise RightsMissing(Right(Operation.CREATE, "topic", name) for name in refused)
+    for name, code, message in errors:
         if code not in (0, TopicAlreadyExistsError.errno):
             raise OperatorFault(_refusal(name, code, message))
     await _until_listed(admin, [planned.name for planned in plans])
@@ -125,6 +129,8 @@ def _topic(name: str, partitions: Sequence[Mapping[str, Any]], configs: Mapping[
         name=name,
         partitions=len(partitions),
         replication=min((len(partition["replicas"]) for partition in partitions), default=0),
+        leaderless=tuple(sorted(p["partition"] for p in partitions if p["leader"] == NO_LEADER)),
+        fewest_in_sync=min((len(partition["isr"]) for partition in partitions), default=None),
         cleanup_policy=configs.get("cleanup.policy"),
         max_message_bytes=_number(configs.get("max.message.bytes")),
         min_insync_replicas=_number(configs.get("min.insync.replicas")),

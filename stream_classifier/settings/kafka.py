@@ -85,7 +85,7 @@ class Kafka(Group):
     sasl_username: Text | None = None
     """With `PLAIN` and `SCRAM-*`."""
     sasl_password: Secret | None = None
-    """With `PLAIN` and `SCRAM-*`. A secret."""
+    """With `PLAIN` and `SCRAM-*`; with `OAUTHBEARER` the token. A secret."""
     ssl_ca_file: File | None = None
     """Certificates to trust (PEM); unset: the system's."""
     ssl_cert_file: File | None = None
@@ -104,7 +104,7 @@ class Kafka(Group):
     rebalance_timeout_s: Seconds = Field(default=30, le=3600)
     """How long the group waits for its slowest member to hand its partitions over."""
     drain_s: Seconds = Field(default=5, le=600)
-    """Time to publish what is answered when partitions are taken away; longer calls run on into the cache."""
+    """Time to publish and commit what is answered when partitions go; longer calls run on into the cache."""
     transaction_timeout_s: Seconds = Field(default=10, ge=1, le=TRANSACTION_MAX_S)
     """With `exactly-once`: how long a dead replica's open transaction can hold readers back."""
     schema_registry_url: RegistryUrl | None = None

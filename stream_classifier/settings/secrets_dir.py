@@ -6,14 +6,17 @@ the secret changes. So names that begin with a dot are passed over, and a file i
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
 from stream_classifier.core.faults import Fault
 from stream_classifier.settings.environment import SECRETS_DIR, Named, named
+from stream_classifier.settings.kafka import Kafka
 from stream_classifier.settings.root import Settings
 
 API_KEY_FILE = "llm__api_key"
+LOGIN_FILES = {"sasl_username": "kafka__sasl_username", "sasl_password": "kafka__sasl_password"}
 
 
 def from_secrets(environ: Mapping[str, str]) -> Named:
@@ -34,9 +37,23 @@ def api_key_now(settings: Settings, environ: Mapping[str, str]) -> SecretStr | N
 
     Where no such file can be read at this moment, the key from the start.
     """
+    text = _read_now(API_KEY_FILE, environ)
+    return SecretStr(text) if text else settings.llm.api_key
+
+
+def kafka_now(settings: Settings, environ: Mapping[str, str]) -> Kafka:
+    """`kafka` with the login as it is now, in the same way."""
+    read = {name: _read_now(file, environ) for name, file in LOGIN_FILES.items()}
+    login: dict[str, Any] = {name: text for name, text in read.items() if text}
+    if "sasl_password" in login:
+        login["sasl_password"] = SecretStr(login["sasl_password"])
+    return settings.kafka.model_copy(update=login)
+
+
+def _read_now(file: str, environ: Mapping[str, str]) -> str:
     folder = environ.get(SECRETS_DIR, "").strip()
-    text = _read(Path(folder) / API_KEY_FILE) if folder else ""
-    return SecretStr(text) if isinstance(text, str) and text else settings.llm.api_key
+    text = _read(Path(folder) / file) if folder else ""
+    return text if isinstance(text, str) else ""
 
 
 def _read_all(files: list[Path]) -> Named:

@@ -11,8 +11,8 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -46,18 +46,34 @@ class RunningKafka:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """What a cluster has beside the plain listener: more listeners (name to security protocol), settings,
+    and what `format` is told besides (users, for example)."""
+
+    listeners: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str | int] = field(default_factory=dict)
+    format_arguments: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaNode:
-    """One node, broker and controller in one. `process` kills, freezes and thaws it."""
+    """One node, broker and controller in one. `process` kills, freezes and thaws it; `ports` are those of
+    its further listeners."""
 
     node_id: int
     port: int
     controller_port: int
+    ports: Mapping[str, int]
     directory: Path
     process: Daemon
 
     @property
     def address(self) -> str:
         return f"{HOST}:{self.port}"
+
+    def listener(self, name: str) -> str:
+        """The address of a further listener."""
+        return f"{HOST}:{self.ports[name]}"
 
 
 class RealKafka:
@@ -67,15 +83,16 @@ class RealKafka:
     `START_WAIT_S`.
     """
 
-    def __init__(self, directory: Path, installation: Installation, node_count: int = 1) -> None:
+    def __init__(
+        self, directory: Path, installation: Installation, node_count: int = 1, extra: Extra | None = None
+    ) -> None:
         self._installation = installation
+        self._extra = extra or Extra()
         self._cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        ports = free_ports(2 * node_count)
+        ports = iter(free_ports((2 + len(self._extra.listeners)) * node_count))
         self.nodes = tuple(
-            self._new_node(node_id, port, controller_port, directory / f"node-{node_id}")
-            for node_id, port, controller_port in zip(
-                range(1, node_count + 1), ports[:node_count], ports[node_count:], strict=True
-            )
+            self._new_node(node_id, ports, directory / f"node-{node_id}")
+            for node_id in range(1, node_count + 1)
         )
 
     @property
@@ -119,7 +136,8 @@ class RealKafka:
     ) -> None:
         self.close()
 
-    def _new_node(self, node_id: int, port: int, controller_port: int, directory: Path) -> KafkaNode:
+    def _new_node(self, node_id: int, ports: Iterator[int], directory: Path) -> KafkaNode:
+        port = next(ports)
         name = f"stream-classifier-test-kafka-{os.getpid()}-{port}"
         command = self._installation.command(
             "kafka.Kafka", str(directory / "server.properties"), name=name, directory=directory
@@ -127,13 +145,18 @@ class RealKafka:
         in_container = self._installation.image is not None
         process = Daemon(name, command, directory / "server.log", in_container=in_container)
         return KafkaNode(
-            node_id=node_id, port=port, controller_port=controller_port, directory=directory, process=process
+            node_id=node_id,
+            port=port,
+            controller_port=next(ports),
+            ports={listener: next(ports) for listener in self._extra.listeners},
+            directory=directory,
+            process=process,
         )
 
     def _format_storage(self) -> None:
         for node in self.nodes:
             node.directory.mkdir(parents=True)
-            settings = server_properties(node, self.nodes)
+            settings = server_properties(node, self.nodes, self._extra)
             (node.directory / "server.properties").write_text(
                 "".join(f"{key}={value}\n" for key, value in settings.items())
             )
@@ -148,6 +171,7 @@ class RealKafka:
             "format",
             f"--cluster-id={self._cluster_id}",  # in one word: an id may begin with a dash
             f"--config={node.directory / 'server.properties'}",
+            *self._extra.format_arguments,
             name=f"{node.process.name}-format",
             directory=node.directory,
         )
@@ -156,19 +180,23 @@ class RealKafka:
         )
 
 
-def server_properties(node: KafkaNode, nodes: tuple[KafkaNode, ...]) -> dict[str, str | int]:
+def server_properties(node: KafkaNode, nodes: tuple[KafkaNode, ...], extra: Extra) -> dict[str, str | int]:
     """One node's configuration: Kafka's defaults, but for what a small and quick cluster needs."""
     copies = min(3, len(nodes))
     in_sync = max(1, copies - 1)
+    clients = ",".join(
+        [f"PLAINTEXT://{node.address}", *(f"{name}://{node.listener(name)}" for name in node.ports)]
+    )
+    protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **extra.listeners}
     return {
         "process.roles": "broker,controller",
         "node.id": node.node_id,
         "controller.quorum.voters": ",".join(f"{n.node_id}@{HOST}:{n.controller_port}" for n in nodes),
-        "listeners": f"PLAINTEXT://{node.address},CONTROLLER://{HOST}:{node.controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{node.address}",
+        "listeners": f"{clients},CONTROLLER://{HOST}:{node.controller_port}",
+        "advertised.listeners": clients,
         "inter.broker.listener.name": "PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in protocols.items()),
         "log.dirs": str(node.directory / "data"),
         "default.replication.factor": copies,
         "min.insync.replicas": in_sync,
@@ -188,6 +216,8 @@ def server_properties(node: KafkaNode, nodes: tuple[KafkaNode, ...]) -> dict[str
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
         "controlled.shutdown.enable": "true",
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
+        "log.cleaner.backoff.ms": 500,
+        **extra.settings,
     }
 
 

@@ -3,7 +3,7 @@
 import errno
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from pydantic import SecretStr
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.kafka.broker_faults import CAUSES, broker_fault, broker_faults
 from stream_classifier.kafka.connection import addresses, client_kwargs
+from stream_classifier.kafka.protocol import InvalidRecord
+from stream_classifier.kafka.rights import Operation, Right, RightsMissing
 from stream_classifier.settings.kafka import Kafka
 
 PASSWORD = "hunter2-should-never-show"
@@ -114,10 +116,12 @@ def test_bootstrap_servers_that_cannot_be_read_are_a_sentence() -> None:
         (errors.SaslAuthenticationFailed("x"), "refused the login of alice by SCRAM-SHA-512"),
         (errors.UnsupportedSaslMechanismError(), "does not offer the SASL mechanism SCRAM-SHA-512"),
         (errors.IllegalSaslStateError(), "asks for no login"),
-        (errors.TopicAuthorizationFailedError("tickets"), "User alice lacks a right on a topic"),
+        (errors.TopicAuthorizationFailedError("tickets"), "User:alice lacks a right on a topic"),
         (errors.GroupAuthorizationFailedError("g"), "kafka.group_id"),
         (errors.ClusterAuthorizationFailedError(), "CREATE"),
         (OSError(errno.ENETUNREACH, "Network is unreachable"), "Network is unreachable"),
+        (RightsMissing([Right(Operation.READ, "topic", "tickets")]), "User:alice lacks rights"),
+        (InvalidRecord(), "cleanup.policy"),
         (errors.UnknownError(), "refused a request (UnknownError)"),
     ],
 )
@@ -125,19 +129,43 @@ def test_each_cause_has_its_sentence(error: BaseException, remedy: str) -> None:
     assert remedy in sentence(error)
 
 
-def test_a_certificate_problem_that_aiokafka_wraps_is_found() -> None:
+@pytest.mark.parametrize(
+    ("shown", "remedy"), [(None, "was shown none"), (Path("own.pem"), "refused the certificate")]
+)
+def test_a_certificate_problem_that_aiokafka_wraps_is_found(shown: Path | None, remedy: str) -> None:
     error = errors.KafkaConnectionError("closed")
     error.__cause__ = alert = ssl.SSLError(1, "[SSL: SSLV3_ALERT_BAD_CERTIFICATE] bad certificate")
     alert.reason = "SSLV3_ALERT_BAD_CERTIFICATE"
-    assert "kafka.ssl_cert_file" in sentence(error)
+    assert remedy in sentence(error, Access(security_protocol="SSL", ssl_cert_file=shown))
 
 
-def test_a_certificate_for_another_name_is_told_from_an_untrusted_one() -> None:
-    untrusted, misnamed = ssl.SSLCertVerificationError(), ssl.SSLCertVerificationError()
-    untrusted.verify_message = "unable to get local issuer certificate"
-    misnamed.verify_message = "Hostname mismatch, certificate is not valid for 'kafka-1'."
-    assert "kafka.ssl_ca_file" in sentence(untrusted)
-    assert "by the name that its certificate carries" in sentence(misnamed)
+def test_tls_that_fails_for_another_reason_is_not_put_down_to_a_certificate() -> None:
+    alert = ssl.SSLError(1, "[SSL: TLSV1_ALERT_PROTOCOL_VERSION] tlsv1 alert protocol version")
+    alert.reason = "TLSV1_ALERT_PROTOCOL_VERSION"
+    assert "in common" in sentence(alert)
+
+
+def test_a_refused_token_is_not_put_down_to_a_password() -> None:
+    told = sentence(errors.SaslAuthenticationFailed("x"), replace(LOGIN, sasl_mechanism="OAUTHBEARER"))
+    assert "token in kafka.sasl_password" in told
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("unable to get local issuer certificate", "kafka.ssl_ca_file"),
+        (
+            "Hostname mismatch, certificate is not valid for 'kafka-1'.",
+            "the name that its certificate carries",
+        ),
+        ("certificate has expired", "renew the broker's certificate"),
+        ("certificate is not yet valid", "clock"),
+    ],
+)
+def test_what_is_wrong_with_the_brokers_certificate_decides_the_remedy(said: str, remedy: str) -> None:
+    error = ssl.SSLCertVerificationError()
+    error.verify_message = said
+    assert remedy in sentence(error)
 
 
 @pytest.mark.parametrize("kind", [kind for kind, _ in CAUSES if issubclass(kind, errors.KafkaError)])
