@@ -6,10 +6,14 @@ Rules
   later send fails: so it is thrown away, and what was not acknowledged is sent again by a new one.
 * The client never gives up by itself: while a broker is away it tries on and on, and what was meant for
   a partition that is long revoked would still go out. `abandon` ends that.
+* Nor does it close a connection before all is written that it has for it; a broker that is frozen takes
+  nothing, and would be sent the rest when it thaws. So connections that are given up are broken off.
+* The client's own tasks are cancelled on the way, and it raises that in whoever waits for its end. There it
+  would look as if we were cancelled: so its end is waited for from outside.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +24,7 @@ from aiokafka.errors import KafkaError, ProducerClosed
 log = structlog.get_logger(__name__)
 
 BATCH_BYTES = 256 * 1024  # a few hundred events: one request and one future for all of them
-REQUEST_TIMEOUT_S = 20.0
+REQUEST_TIMEOUT_S = 10.0  # above the 9 s after which a cluster gives the partitions of a node to others
 FLUSH_S = 5.0  # for the sends of others, where one has failed
 STOP_S = 0.5  # at the process's end everything is flushed already, or its broker is away
 
@@ -29,6 +33,16 @@ Sendable = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]  # key, va
 
 def _future() -> asyncio.Future[None]:
     return asyncio.get_running_loop().create_future()
+
+
+async def _went_well(work: Coroutine[Any, Any, None], limit_s: float) -> bool:
+    """Do it in a task of its own, no longer than `limit_s`. Whether it ended by itself and raised nothing."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait([task], timeout=limit_s)
+    finally:
+        task.cancel()
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +66,19 @@ class _Life:
             self.over.set_result(None)
         if (sending := self.client._sender.sender_task) is not None:  # noqa: SLF001
             sending.cancel()
+        for connection in self.client.client._conns.values():  # noqa: SLF001
+            if (writer := connection._writer) is not None:  # noqa: SLF001
+                writer.transport.abort()
+
+    async def end(self, flush_s: float) -> bool:
+        """Stop the client, which sends what it still has for `flush_s` at most. Whether that went well."""
+        if not self.over.done() and await _went_well(self.client.stop(), flush_s):
+            return True
+        cut_off_before = self.over.done()
+        self.cut_off()
+        closed = await _went_well(self.client.client.close(), STOP_S)
+        await _went_well(self.client.stop(), STOP_S)
+        return cut_off_before and closed
 
 
 class Producer:
@@ -105,6 +132,11 @@ class Producer:
         if self._life is not None:
             self._life.cut_off()
 
+    async def renew(self) -> None:
+        """Send by a new client from now on: the login has changed."""
+        if self._life is not None:
+            await self._end(self._life, FLUSH_S)
+
     async def stop(self) -> None:
         """Close the connections."""
         if self._life is not None:
@@ -132,15 +164,8 @@ class Producer:
         if life is not self._life:
             return
         self._life = None
-        try:
-            async with asyncio.timeout(flush_s):
-                if life.over.done():
-                    await life.client.client.close()
-                await life.client.stop()
-        except (KafkaError, TimeoutError) as error:
-            log.warning("producer_stop_failed", error=type(error).__name__)
-            life.cut_off()
-            await life.client.client.close()
+        if not await life.end(flush_s):
+            log.warning("producer_stop_failed")
 
 
 def _producer(client: dict[str, Any]) -> AIOKafkaProducer:
