@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.fault_tickets import POISON, TICKETS
+from benchmarks.fault_tickets import POISON
 from benchmarks.grades import Required
 from stream_classifier.lab.simulator import ArmedFault
 
@@ -15,10 +15,12 @@ KEY = "a-valid-key"
 class Row:
     """One failure. `provider` are options of the simulator and `settings` of the service, over the usual
     ones. In place of a fault, or with it: `refused`, connections to the provider are refused; `wrong_key`,
-    the mounted secret holds a key that it does not take."""
+    the mounted secret holds a key that it does not take. `from_start`: the fault is there before the service
+    is, as with an endpoint that is new to it."""
 
     failure: str
     faults: tuple[ArmedFault, ...] = ()
+    from_start: bool = False
     lasts_s: float | None = None  # then the faults are over; None: they last as long as they strike
     reviews: Mapping[str, int] = field(default_factory=dict)
     may_be_wrong: bool = False
@@ -47,9 +49,9 @@ def _always(failure: str, name: str, *, may_be_wrong: bool = False, **more: Any)
     return Row(failure=failure, faults=(ArmedFault(name=name, **more),), may_be_wrong=may_be_wrong)
 
 
-def _all_for_review(failure: str, name: str) -> Row:
-    """No reply ever holds to the contract: nothing is labelled, and a person gets all."""
-    return Row(failure=failure, faults=(ArmedFault(name=name),), reviews={"unanswered": TICKETS})
+def _new_endpoint(failure: str, *faults: ArmedFault, **settings: Mapping[str, Any]) -> Row:
+    """What an endpoint refuses is found out with the constant record, before a ticket is risked on it."""
+    return Row(failure=failure, faults=faults, from_start=True, settings=settings)
 
 
 def _for_some_time(failure: str, name: str, lasts_s: float) -> Row:
@@ -74,11 +76,9 @@ REPLIES = (
     _at_first("2 wrong checks", "wrong_check", amount=2),
     _at_first("3 labels that are not in the taxonomy", "unknown_label", amount=3),
     _at_first("prose in place of JSON", "prose"),
-    _all_for_review("prose in place of JSON, always", "prose"),
     _always("a sentence, then the JSON in a code fence, always", "fenced"),
     _at_first("JSON that is not closed", "broken_json"),
     _at_first("a schema taken, and not enforced", "schema_ignored"),
-    _all_for_review("a schema taken, and not enforced, always", "schema_ignored"),
     _at_first("cut off in the middle (`length`)", "length"),
     _at_first("empty content", "empty_content"),
     _sometimes("200 without choices", "no_choices"),
@@ -103,17 +103,19 @@ SERVER = (
 )
 
 REQUESTS = (
-    _always("`json_schema` refused, always", "json_schema_refused"),
-    Row(
-        failure="`json_schema` and `json_object` refused, always",
-        faults=(ArmedFault(name="json_schema_refused"), ArmedFault(name="json_object_refused")),
+    _new_endpoint("`json_schema` refused, always", ArmedFault(name="json_schema_refused")),
+    _new_endpoint(
+        "`json_schema` and `json_object` refused, always",
+        ArmedFault(name="json_schema_refused"),
+        ArmedFault(name="json_object_refused"),
     ),
-    Row(
-        failure="a parameter refused, always",
-        faults=(ArmedFault(name="parameter_refused", param="temperature"),),
-        settings={"llm": {"params": {"temperature": 0}}},
+    _new_endpoint(
+        "a parameter refused, always",
+        ArmedFault(name="parameter_refused", param="temperature"),
+        llm={"params": {"temperature": 0}},
     ),
-    _always("`max_tokens` refused, always", "parameter_refused", param="max_tokens"),
+    _new_endpoint("`max_tokens` refused, always", ArmedFault(name="parameter_refused", param="max_tokens")),
+    _always("`json_schema` refused from now on", "json_schema_refused"),
     Row(failure="a context that one long text overflows", provider={"context_tokens": 1200}),
     Row(
         failure="a body limit that batches exceed (413), and the long text even when cut",
@@ -155,5 +157,8 @@ OUTAGES = (
     _always("down: no answer", "hang"),
     Row(failure="down: connections refused", refused=True),
     _always("a sign-in page in place of the API (200)", "html_200"),
+    _always("prose in place of JSON, always", "prose"),
+    _always("a schema taken, and not enforced, always", "schema_ignored"),
+    _always("empty content, always", "empty_content"),
 )
 """What only passes when somebody mends it."""

@@ -63,7 +63,9 @@ class Runs:
         """Send the tickets while the fault is armed."""
         tickets = made_tickets(self.seed)
         async with self._turn, a_stand(self.broker, *self._place(row)) as stand:
-            stand.provider.simulator.faults.replace(row.faults)
+            if not row.from_start:
+                stand.provider.simulator.faults.replace(row.faults)
+            began_s = time.monotonic()
             await stand.send(tickets)
             if row.lasts_s is not None:
                 await asyncio.sleep(row.lasts_s)
@@ -77,7 +79,7 @@ class Runs:
             grades=grade({ticket.ticket_id: ticket.label for ticket in tickets}, stand.events),
             strikes=stats.calls - sound,
             calls=stats.calls,
-            seconds=_seconds(stand),
+            seconds=_seconds(stand, began_s),
         )
 
     async def outlive(self, row: Row) -> Outlived:
@@ -112,11 +114,13 @@ class Runs:
         """A directory of the row's own, its provider, and what its service is set to."""
         directory = self.directory / f"row-{next(self._numbers)}"
         directory.mkdir()
-        options = SimulatorOptions(latency_s=LATENCY_S, seed=self.seed, **row.provider)
+        simulator = Simulator(SimulatorOptions(latency_s=LATENCY_S, seed=self.seed, **row.provider))
+        if row.from_start:
+            simulator.faults.replace(row.faults)
         settings = {group: dict(values) for group, values in row.settings.items()}
         if row in OUTAGES:
             settings["urgent"] = {"deadline_s": DEADLINE_S}
-        return directory, Simulator(options), settings
+        return directory, simulator, settings
 
 
 def measure(*, seed: int, outage_s: float, only: str, tell: Tell) -> Faults:
@@ -152,9 +156,9 @@ async def _mend(stand: Stand, row: Row) -> None:
         await stand.provider.come()
 
 
-def _seconds(stand: Stand) -> float:
-    """From the first call's arrival to the last event's departure."""
-    calls = stand.provider.simulator.stats.log
+def _seconds(stand: Stand, began_s: float) -> float:
+    """From the first call's arrival after the tickets were sent to the last event's departure."""
+    calls = [call for call in stand.provider.simulator.stats.log if call.start_s >= began_s]
     to_unix_s = time.time() - time.monotonic()
     first_s = min((call.start_s for call in calls), default=0.0) + to_unix_s
     return max((at(event) for event in stand.events), default=first_s) - first_s

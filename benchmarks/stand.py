@@ -34,6 +34,7 @@ READY_WITHIN_S = 20.0
 OPEN_WITHIN_S = 30.0  # a provider that hangs is known to be down only after a few time limits
 QUIET_S = 45.0  # no event for so long, longer than between two probes: what is missing will not come
 POLL_S = 0.02
+IDLE_POLLS = 20  # a call that was let go before the breaker opened may still be on its way to the provider
 POLL_MS = 100
 
 
@@ -95,9 +96,11 @@ class Stand:
     async def paused(self) -> bool:
         """Wait until the service has opened a breaker, and what it called before has ended; False where it
         does not within `OPEN_WITHIN_S`."""
-        until_s = time.monotonic() + OPEN_WITHIN_S
+        until_s, idle = time.monotonic() + OPEN_WITHIN_S, 0
         while time.monotonic() < until_s:
-            if self.tally.gauges[measures.BREAKER_OPEN]() and not self.provider.simulator.stats.concurrent:
+            is_open = self.tally.gauges[measures.BREAKER_OPEN]()
+            idle = idle + 1 if is_open and not self.provider.simulator.stats.concurrent else 0
+            if idle >= IDLE_POLLS:
                 return True
             await asyncio.sleep(POLL_S)
         return False

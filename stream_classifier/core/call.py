@@ -13,10 +13,10 @@ from typing import Any
 class Signal(StrEnum):
     """What came of a call, by the one fact that chooses the remedy (`core/failure.py`)."""
 
-    ANSWERED = "answered"  # 200, finished by itself, with content (which may still be wrong)
+    ANSWERED = "answered"  # 200, finished by itself, with content (some of which may still be wrong)
     LENGTH = "length"  # 200, cut off at the reply budget
     REFUSED = "refused"  # refusal or content filter, as a finish reason or as a 400
-    MALFORMED = "malformed"  # 200, finished by itself, and nothing said
+    MALFORMED = "malformed"  # 200, finished by itself, and no record answered in the form asked for
     OVERFLOW = "overflow"  # the context is too long (400), or the body is (413)
     RATE_LIMITED = "rate_limited"  # 429 that passes with time
     QUOTA = "quota"  # 429 `insufficient_quota`, 402: passes with money

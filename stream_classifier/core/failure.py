@@ -5,14 +5,17 @@ Rules
 * A row's steps are tried in turn, one for each time that the same batch has failed with this signal; the
   last one stays.
 * A batch that is known to hold poison (the constant record passed where it failed) is not retried
-  again at each level: it is split until the cause stands alone. A text alone ends only when the constant
-  record has passed once more: it may be a neighbour of the cause, and the provider may be away by now.
+  again at each level: it is split until the cause stands alone.
+* Nobody ends for what may be the provider's fault. A text whose call failed ends when its attempts are used
+  up and the constant record has passed after the last of them: it may be a neighbour of the cause, and the
+  provider may be away by now. So does one whose reply held to no form at all: a model that never holds to
+  it would send every ticket to a person.
 * What no text can cause (a connection that was never made) is never poison.
 * Nobody ends for what a neighbour did: only a text by itself is reviewed, and the last attempt is alone.
-  A text whose attempts are used up is not asked again before the constant record has shown whose fault
-  it was.
 * Attempts are counted per text. A failure that says nothing about the texts (a limit, an outage, a
   connection that was never made) takes none from them, or gives back what it took.
+* A text that a sound reply left out is asked once more with others, then alone; after `FLAWS_MAX` such
+  replies a person must look.
 * What a remedy needs and cannot have (a fallback model that is not set, a rung below the last) is
   passed over: the next step is taken.
 """
@@ -22,7 +25,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from stream_classifier.core.answer import Reason
+from stream_classifier.core.breaker import PROBE_FAILURES
 from stream_classifier.core.call import Signal
+
+FLAWS_MAX = 3  # asked with others, once more with others, then alone
 
 
 class Remedy(StrEnum):
@@ -44,7 +50,7 @@ class Remedy(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One signal's remedies: `steps` for a batch, `single` for one text. `poison` says whether a text can
-    be the cause; `reason` is what a text that ends here is reviewed for."""
+    make the call fail; `reason` is what a text that ends here is reviewed for."""
 
     steps: tuple[Remedy, ...]
     single: tuple[Remedy, ...]
@@ -55,8 +61,6 @@ class Row:
 
 _RETRIED = (Remedy.AGAIN, Remedy.AGAIN, Remedy.FALLBACK, Remedy.PROBE)
 _TIMED_OUT = (Remedy.AGAIN, Remedy.FALLBACK, Remedy.PROBE)
-_POISON = (Remedy.SPLIT,)
-_POISON_SINGLE = (Remedy.PROBE, Remedy.REVIEW)
 _ASKS_AGAIN = frozenset({Remedy.AGAIN, Remedy.FALLBACK})
 
 TABLE: Mapping[Signal, Row] = {
@@ -93,33 +97,58 @@ class Case:
     """What the policy looks at.
 
     `failures` counts this batch's earlier failures with this signal. `poison` says that the constant record
-    passed where this batch failed, or the one that it is a part of. `attempts_left` is what the text with
-    the fewest has left after this call.
+    passed where this batch failed, or the one that it is a part of; `passed` that it passed after this call.
+    `attempts_left` is what the text with the fewest has left after this call. `ending`: a text of it has no
+    attempt left, or as many flawed replies as it may have. `paused`: the model's breaker is open.
     """
 
     signal: Signal
     texts: int
     failures: int = 0
     poison: bool = False
+    passed: bool = False
     attempts_left: int = 1
+    ending: bool = False
     has_fallback: bool = False
+    paused: bool = False
 
 
 def remedy(case: Case) -> Remedy:
     """The next step for the texts of this call."""
     row = TABLE[case.signal]
-    step = _step(_steps(row, case), case)
+    if case.paused and case.attempts_left > 0 and not case.ending:
+        return Remedy.OUTAGE
+    if case.poison and row.poison:
+        return _poisoned(row, case)
+    return _possible(_step(row.steps if case.texts > 1 else row.single, case), row, case)
+
+
+def for_one(flaws: int, attempts_left: int) -> Remedy:
+    """What a text gets that so many replies did not answer: AGAIN is together with others."""
+    if flaws >= FLAWS_MAX or attempts_left <= 0:
+        return Remedy.REVIEW
+    return Remedy.AGAIN if flaws == 1 and attempts_left > 1 else Remedy.ALONE
+
+
+def _possible(step: Remedy, row: Row, case: Case) -> Remedy:
+    """The row's step, or what stands for it where that cannot be."""
     if step is Remedy.SPLIT and case.attempts_left <= 1:
         return Remedy.ALONE
     if step in _ASKS_AGAIN and case.attempts_left <= 0 and row.counts:
         return Remedy.PROBE
+    if step is Remedy.KEEP and case.ending and case.signal in PROBE_FAILURES and not case.passed:
+        return Remedy.PROBE
+    if step is Remedy.PROBE and case.passed:
+        return Remedy.AGAIN  # no text is to blame, and the provider is back
     return step
 
 
-def _steps(row: Row, case: Case) -> tuple[Remedy, ...]:
-    if case.poison and row.poison:
-        return _POISON if case.texts > 1 else _POISON_SINGLE
-    return row.steps if case.texts > 1 else row.single
+def _poisoned(row: Row, case: Case) -> Remedy:
+    if case.texts > 1:
+        return Remedy.SPLIT if case.attempts_left > 1 else Remedy.ALONE
+    if Remedy.AGAIN in row.single and case.attempts_left > 0:
+        return Remedy.AGAIN
+    return Remedy.REVIEW if case.passed else Remedy.PROBE
 
 
 def _step(steps: tuple[Remedy, ...], case: Case) -> Remedy:

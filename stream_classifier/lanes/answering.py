@@ -7,7 +7,8 @@ Rules
 -----
 * A call holds a slot; a wait holds none, so that nobody who may call stands behind somebody who may not.
 * No text is given up for what may be the provider's fault: its attempts must be used up, and the constant
-  record must pass after the last of them. An outage gives back the attempts that it took.
+  record must pass after the last of them. An outage gives back the attempts that it took, when the text is
+  called next.
 * When the process stops, what waits is left to Kafka; what is called is waited for.
 * However a life ends, its slot is free and none of its texts stays in flight.
 """
@@ -20,17 +21,18 @@ from typing import Protocol
 
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Answer, Reason
+from stream_classifier.core.breaker import PROBE_FAILURES, SUCCESSES
 from stream_classifier.core.call import Outcome, Signal
 from stream_classifier.core.charging import Size
-from stream_classifier.core.failure import TABLE, Case, Remedy, remedy
+from stream_classifier.core.doubts import Doubts
+from stream_classifier.core.failure import TABLE, Case, Remedy, for_one, remedy
 from stream_classifier.core.journey import Ask
 from stream_classifier.lanes.batch import Batch
 from stream_classifier.lanes.calls import Called, Caller
-from stream_classifier.lanes.gate import Gate, Permit, Stopped, limited_s
+from stream_classifier.lanes.gate import LIMIT_BACKOFF_S, Gate, Permit, Stopped, limited_s
+from stream_classifier.lanes.prober import Prober
 
-FLAWS_MAX = 3  # asked with others, once more with others, then alone; then a person must look
 BACKOFF_MAX_S = 20.0  # the breaker opens long before; this bounds a single batch's patience
-LIMIT_BACKOFF_S = 1.0  # after a 429 that does not say how long; doubled each time
 
 
 class Sink(Protocol):
@@ -56,13 +58,13 @@ class Answering:
 
     caller: Caller
     gate: Gate
+    prober: Prober
     slots: asyncio.Semaphore
     sink: Sink
     models: Sequence[str]
     max_attempts: int
     backoff_s: float
     ask_again: Callable[[Ask], None] | None = None
-    _probing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _actions: Mapping[Remedy, Action] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,8 +85,9 @@ class Answering:
     def start(self, batch: Batch, group: asyncio.TaskGroup) -> None:
         """Begin a batch's life as a task of `group`: ask until each text is answered, given up, or wanted
         by nobody, or the process stops."""
+        batch.life = group.create_task(self._run(batch))
         # A task that is cancelled before its first step runs none of its code: so the end is a callback.
-        group.create_task(self._run(batch)).add_done_callback(lambda _: self._let_go(batch))
+        batch.life.add_done_callback(lambda _: self._let_go(batch))
 
     async def admit(self, batch: Batch, size: Size) -> Permit:
         """Wait for the gate, then for a slot. The batch holds both, and the permit to call, from now on
@@ -92,12 +95,14 @@ class Answering:
         # The models that were tried in vain come last: they are better than one whose breaker is open.
         models = [*self.models[batch.fallbacks :], *self.models[: batch.fallbacks]]
         lane = self.caller.lane
+        batch.waits = True
         while True:
             await self.gate.passed(lane, models, size)
             await self.slots.acquire()
             batch.holds_slot = True
             batch.permit = self.gate.admit(lane, models, size)
             if batch.permit is not None:
+                batch.waits = False
                 return batch.permit
             self.release(batch)
 
@@ -119,9 +124,9 @@ class Answering:
 
     def _let_go(self, batch: Batch) -> None:
         self.release(batch)
-        for ask in batch.asks:
+        for ask in [*batch.asks, *batch.guests]:
             self.sink.dropped(ask)
-        batch.asks = []
+        batch.asks, batch.guests = [], []
 
     async def _call(self, batch: Batch) -> Called | None:
         try:
@@ -129,7 +134,10 @@ class Answering:
             self._drop_unwanted(batch)
             if not batch.asks:
                 return None
-            called = await self.caller.ask(batch.asks, permit.model, halved=batch.halved)
+            self._give_back(batch)
+            permit.sent = True
+            asks = [*batch.asks, *batch.guests]
+            called = await self.caller.ask(asks, permit.model, halved=batch.halved)
             permit.settle(called.outcome)
             return called
         finally:
@@ -140,25 +148,52 @@ class Answering:
             batch.asks.remove(ask)
             self.sink.dropped(ask)
 
+    def _drop_guests(self, batch: Batch) -> None:
+        """What went along and got no answer is not asked again."""
+        for ask in [ask for ask in batch.asks if ask.renews is not None]:
+            batch.asks.remove(ask)
+            self.sink.dropped(ask)
+
+    def _give_back(self, batch: Batch) -> None:
+        """What an outage took from these texts since they were asked. One that only a number of failures
+        showed, while the constant record passed, leaves the batch where it was on its way to that record:
+        else many poison batches would open the breaker for one another for ever."""
+        for model in batch.doubted:
+            breaker = self.gate.breaker(model)
+            suffered = [ask for ask in batch.asks if ask.doubts and ask.doubts.suffered(model, breaker)]
+            if breaker.confirmed or not batch.poison:
+                for ask in suffered:
+                    ask.give_back(model)
+            if breaker.confirmed and suffered:
+                batch.begin_anew()
+
     async def _remedy(self, batch: Batch, called: Called) -> None:
         """Keep what is verified, then do what is to be done with the rest."""
         signal = called.outcome.signal
-        self._count_attempt(batch, called)
+        batch.asks, batch.guests = list(called.asks), []
+        self._count_attempt(called)
         self._keep(batch, called)
+        self._drop_guests(batch)
         if not (batch.poison and TABLE[signal].poison):  # else it is the text's fault, not the provider's
             self.gate.heard(called.model, called.outcome)
         if not batch.asks:
             return
-        chosen = self._choose(batch, called)
+        chosen = remedy(self._case(batch, called))
         self.caller.tally.add(measures.REMEDIES, signal, chosen)
         batch.failures[signal] += 1
         await self._actions[chosen](batch, called)
 
-    def _count_attempt(self, batch: Batch, called: Called) -> None:
-        if TABLE[called.outcome.signal].counts:
-            batch.taken += 1
-            for ask in called.asks:
-                ask.attempts += 1
+    def _count_attempt(self, called: Called) -> None:
+        signal, breaker = called.outcome.signal, self.gate.breaker(called.model)
+        took = int(TABLE[signal].counts)
+        for ask in called.asks:
+            ask.attempts += took
+            if signal in SUCCESSES:
+                ask.doubts = None
+            elif signal in PROBE_FAILURES:
+                ask.doubts = ask.doubts or Doubts()
+                flaws = int(signal is Signal.MALFORMED)
+                ask.doubts.add(called.model, breaker, attempts=took, flaws=flaws)
 
     def _keep(self, batch: Batch, called: Called) -> None:
         """Hand on what is verified; what is flawed stays in the batch. What a cut left out is no flaw."""
@@ -170,22 +205,22 @@ class Answering:
             else:
                 ask.flaws += flaw
 
-    def _choose(self, batch: Batch, called: Called) -> Remedy:
-        signal, attempts_left = called.outcome.signal, self._attempts_left(batch)
-        if self.gate.breaker(called.model).open:
-            return Remedy.OUTAGE
-        case = Case(
+    def _case(self, batch: Batch, called: Called, *, passed: bool = False) -> Case:
+        signal = called.outcome.signal
+        return Case(
             signal=signal,
             texts=len(batch.asks),
             failures=batch.failures[signal],
             poison=batch.poison,
-            attempts_left=attempts_left,
+            passed=passed,
+            attempts_left=self.max_attempts - batch.attempts,
+            ending=any(self._for_one(ask) is Remedy.REVIEW for ask in batch.asks),
             has_fallback=batch.fallbacks + 1 < len(self.models),
+            paused=self.gate.breaker(called.model).open and not passed,
         )
-        chosen = remedy(case)
-        if chosen is Remedy.REVIEW and Remedy.AGAIN in TABLE[signal].steps:
-            return Remedy.AGAIN if attempts_left > 0 else Remedy.PROBE
-        return chosen
+
+    def _for_one(self, ask: Ask) -> Remedy:
+        return for_one(ask.flaws, self.max_attempts - ask.attempts)
 
     async def _again(self, batch: Batch, called: Called) -> None:
         await self.gate.rest(self._backoff_s(self.backoff_s, batch.failures[called.outcome.signal]))
@@ -199,9 +234,8 @@ class Answering:
     async def _fall_back(self, batch: Batch, _called: Called) -> None:
         batch.fallbacks += 1
 
-    async def _outage(self, batch: Batch, _called: Called) -> None:
+    async def _outage(self, _batch: Batch, _called: Called) -> None:
         """The breaker is open: the gate holds the texts until it is closed."""
-        batch.forgive()
 
     async def _split(self, batch: Batch, _called: Called) -> None:
         await self._side_by_side(batch.parts(2))
@@ -218,10 +252,10 @@ class Answering:
         with_others = None if batch.halved else self.ask_again
         alone = []
         for ask in flawed:
-            attempts_left = self.max_attempts - ask.attempts
-            if ask.flaws >= FLAWS_MAX or attempts_left <= 0:
+            chosen = self._for_one(ask)
+            if chosen is Remedy.REVIEW:
                 self.sink.unanswerable(ask, called.reason_for(ask), called)
-            elif with_others is not None and ask.flaws == 1 and attempts_left > 1:
+            elif chosen is Remedy.AGAIN and with_others is not None:
                 with_others(ask)
             else:
                 alone.append(Batch([ask], batch.fallbacks, halved=batch.halved))
@@ -234,32 +268,19 @@ class Answering:
 
     async def _probe(self, batch: Batch, called: Called) -> None:
         """Does the model answer a text that cannot be the cause? Then the cause is in the batch."""
-        if not await self._works(called.model):
+        if not await self.prober.passes(called.model, self.caller.lane):
             batch.forgive()
             return
-        batch.poison = True
-        chosen = self._choose(batch, called)
-        await self._actions[Remedy.REVIEW if chosen is Remedy.PROBE else chosen](batch, called)
-
-    async def _works(self, model: str) -> bool:
-        """Whether the constant record passes; one lane asks it once at a time. Raises `Stopped`."""
-        async with self._probing:
-            self.gate.unless_stopping()
-            if self.gate.breaker(model).open:
-                return False
-            outcome = await self.caller.probe(model)
-            if outcome.signal is Signal.RATE_LIMITED:
-                self._pause(outcome, 1)
-            return self.gate.judge_probe(model, outcome)
+        for ask in batch.asks:
+            ask.doubts = None
+        batch.poison |= TABLE[called.outcome.signal].poison
+        await self._actions[remedy(self._case(batch, called, passed=True))](batch, called)
 
     async def _give_up(self, batch: Batch, called: Called) -> None:
         reason = TABLE[called.outcome.signal].reason
         given_up, batch.asks = batch.asks, []
         for ask in given_up:
             self.sink.unanswerable(ask, reason, called)
-
-    def _attempts_left(self, batch: Batch) -> int:
-        return self.max_attempts - max(ask.attempts for ask in batch.asks)
 
     def _pause(self, outcome: Outcome, failures: int) -> None:
         wait_s = limited_s(outcome.rate) or self._backoff_s(LIMIT_BACKOFF_S, failures)

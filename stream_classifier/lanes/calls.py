@@ -5,7 +5,7 @@ done about a call that fell short is not decided here (`core/failure.py`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
 from typing import Protocol
@@ -15,10 +15,11 @@ import structlog
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Answer, Lane, Reason
 from stream_classifier.core.call import Order, Outcome, Signal, Usage
+from stream_classifier.core.call_size import CallSizes
 from stream_classifier.core.charging import Size
 from stream_classifier.core.journey import Ask
 from stream_classifier.core.prices import Prices
-from stream_classifier.core.prompt import CONSTANT_RECORD, Prompt, draw_checks
+from stream_classifier.core.prompt import CHECKS, CONSTANT_RECORD, Prompt, draw_checks
 from stream_classifier.core.reply import Flaw, Reading, read_reply
 from stream_classifier.core.shares import split
 from stream_classifier.core.tally import Tally
@@ -27,8 +28,10 @@ from stream_classifier.core.tokens import CALL_TOKENS, ReplyBudget, TokenEstimat
 
 log = structlog.get_logger(__name__)
 
-WRAPPING_TOKENS = 5  # a record's key, check and quotes
+LINE_END_TOKENS = 1
+SURELY = 4  # times the estimate: beyond all tokenizers seen, and within most contexts
 READABLE = frozenset({Signal.ANSWERED, Signal.LENGTH, Signal.MALFORMED})
+OUT_OF_FORM = "The reply answers none of the records in the form that was asked for."
 
 
 class Provider(Protocol):
@@ -80,25 +83,46 @@ class Caller:
     replies: ReplyBudget
     rng: Random
     batch_prefix: str
+    context_tokens: int
+    sizes: CallSizes = field(init=False)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.sizes = CallSizes(prompt=self.prompt, tokens=self.tokens, replies=self.replies)
 
     def size(self, asks: Sequence[Ask]) -> Size:
         """The tokens of a call for these texts, estimated."""
-        n = len(asks)
-        fixed = self.tokens.estimate(self.prompt.system) + self.tokens.estimate(self.prompt.schema_text(n))
-        records = sum(ask.tokens for ask in asks) + n * WRAPPING_TOKENS
-        budget = self.replies.budget(n)
-        return Size(prompt=fixed + records + CALL_TOKENS, budget=budget, reply=self.replies.usual(n))
+        return self.sizes.of([ask.tokens for ask in asks])
+
+    def fitting(self, asks: Sequence[Ask]) -> Sequence[Ask]:
+        """The first of these texts, as many as the context holds beside their answers; one at least."""
+        whole = self.size(asks)
+        if SURELY * whole.prompt + whole.budget <= self.context_tokens:
+            return asks
+        system = self.tokens.at_most(self.prompt.system) + CALL_TOKENS
+        records = 0
+        for n, ask in enumerate(asks, start=1):
+            # Anew, and as it is sent: the text's own estimate is as old as the ticket.
+            records += self.tokens.at_most(self.prompt.user([(CHECKS[0], ask.text)])) + LINE_END_TOKENS
+            fixed = system + self.tokens.at_most(self.prompt.schema_text(n))
+            if n > 1 and fixed + records + self.replies.budget(n) > self.context_tokens:
+                return asks[: n - 1]
+        return asks
+
+    def probe_size(self) -> Size:
+        """The tokens of a call for the constant record, estimated."""
+        return self.sizes.of([self.tokens.estimate(CONSTANT_RECORD)])
 
     async def ask(self, asks: Sequence[Ask], model: str, *, halved: bool = False) -> Called:
-        """One call for these texts, in an order drawn anew: no text keeps a good or a bad place.
-        `halved`: the context cannot hold more than half of the text."""
+        """One call for these texts, in an order drawn anew, and another than that of `asks`: no text keeps
+        a good or a bad place. `halved`: the context cannot hold more than half of the text."""
         shuffled = self.rng.sample(asks, len(asks))
+        if shuffled == list(asks):
+            shuffled = [*shuffled[1:], shuffled[0]]
         checks = draw_checks(len(shuffled), self.rng)
         texts = [_halved(ask.text) if halved else ask.text for ask in shuffled]
         order = self._order(model, list(zip(checks, texts, strict=True)))
-        outcome = await self.provider.ask(order)
-        reading = self._read(outcome, checks)
+        outcome, reading = self._read(await self.provider.ask(order), checks)
         called = Called(
             batch_id=f"{self.batch_prefix}-{self.lane[0]}{next(self._numbers)}",
             model=model,
@@ -112,9 +136,11 @@ class Caller:
         return called
 
     async def probe(self, model: str) -> Outcome:
-        """Ask the constant record: a harmless text that any working model answers."""
+        """Ask the constant record: a harmless text that any working model answers in form, be it with `?`
+        or with a label of its own."""
         checks = draw_checks(1, self.rng)
-        outcome = await self.provider.ask(self._order(model, [(checks[0], CONSTANT_RECORD)]))
+        order = self._order(model, [(checks[0], CONSTANT_RECORD)])
+        outcome, _ = self._read(await self.provider.ask(order), checks)
         self.tally.add(measures.CALLS, "probe", model, outcome.signal)
         self._pay(model, outcome.usage)
         if outcome.usage is not None:  # no event will carry them
@@ -132,11 +158,15 @@ class Caller:
             reply_tokens=self.replies.budget(len(records)),
         )
 
-    def _read(self, outcome: Outcome, checks: Sequence[int]) -> Reading | None:
+    def _read(self, outcome: Outcome, checks: Sequence[int]) -> tuple[Outcome, Reading | None]:
+        """What the reply says, and the outcome that it makes of a call that was answered."""
         if outcome.signal not in READABLE:
-            return None
+            return outcome, None
         cut = outcome.signal is Signal.LENGTH
-        return read_reply(outcome.content or "", checks, self.taxonomy, cut=cut)
+        reading = read_reply(outcome.content or "", checks, self.taxonomy, cut=cut)
+        if outcome.signal is Signal.ANSWERED and not any(map(_in_form, reading.results)):
+            outcome = replace(outcome, signal=Signal.MALFORMED, detail=OUT_OF_FORM)
+        return outcome, reading
 
     def _account(self, called: Called, order: Order) -> None:
         """Count the call, learn from its usage, and share its tokens among its texts."""
@@ -210,6 +240,11 @@ class Caller:
             detail=outcome.detail or None,
             attempt=1 + max(ask.attempts for ask in called.asks),
         )
+
+
+def _in_form(verdict: Answer | Flaw) -> bool:
+    """A label that the taxonomy does not have is wrong, but said in form."""
+    return isinstance(verdict, Answer) or verdict is Flaw.NOT_IN_TAXONOMY
 
 
 def _halved(text: str) -> str:

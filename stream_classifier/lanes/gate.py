@@ -1,29 +1,27 @@
-"""What a call must wait for: an open breaker, a limit, or the end of the process.
+"""What a call must wait for: an open breaker, a limit, a spent budget, or the end of the process.
 
 One gate serves all lanes: an outage seen by one is known to the others. A limit that bulk has used up
-holds bulk only, so that an urgent ticket still goes out.
+holds bulk only, so that an urgent ticket still goes out, and each lane has a budget of its own.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane
-from stream_classifier.core.breaker import FAILURES, Breaker
+from stream_classifier.core.breaker import FAILURES, PROBE_FAILURES, SUCCESSES, Breaker
+from stream_classifier.core.budget import Hold
 from stream_classifier.core.call import Outcome, RateHeaders, Signal
 from stream_classifier.core.charging import Size
 from stream_classifier.core.limits import Bucket, Limiter, Reservation
+from stream_classifier.core.prices import Prices
 from stream_classifier.core.tally import Tally
+from stream_classifier.lanes.spending import Spending
 
 log = structlog.get_logger(__name__)
-
-WORKS = frozenset({Signal.ANSWERED, Signal.LENGTH, Signal.MALFORMED, Signal.REFUSED, Signal.OVERFLOW})
-"""Signals of a model that has looked at the texts, whatever it made of them."""
-
-Probe = Callable[[str], Awaitable[Outcome]]
 
 REMEDIES = {
     Signal.QUOTA: "The account's quota or credit is used up: raise it with the provider.",
@@ -31,6 +29,10 @@ REMEDIES = {
     Signal.MODEL_UNKNOWN: "The provider does not know the model: check llm.model and llm.base_url.",
     Signal.BAD_REQUEST: "The provider refuses the request as such: check llm.params and llm.base_url.",
     Signal.UNREACHABLE: "The provider cannot be reached: check llm.base_url, DNS and network policy.",
+    Signal.MALFORMED: (
+        "The model answers even a harmless record out of form: set another llm.model,"
+        " or an endpoint that enforces json_schema."
+    ),
 }
 PROVIDER_DOWN = "The provider fails: see its status page. Work resumes by itself."
 
@@ -41,29 +43,56 @@ class Stopped(Exception):
 
 @dataclass(slots=True)
 class Permit:
-    """Leave to make one call, and the part of the limits that is reserved for it until it has ended."""
+    """Leave to make one call, and the part of limits and budget that is reserved for it until it has
+    ended. `sent` is for the caller to set when the call goes out: from then on it may cost."""
 
+    lane: Lane
     model: str
     limiter: Limiter
     reservation: Reservation
+    spending: Spending
+    hold: Hold | None
     now: Callable[[], float]
+    sent: bool = False
     used: bool = False
+
+    def enlarge(self, size: Size) -> bool:
+        """Let the call be of this size; False, and nothing changed, where limits or budget do not hold it at
+        this moment."""
+        if self.spending.wait_s(self.lane) > 0:
+            return False
+        reservation = self.limiter.enlarge(self.reservation, size, self.now())
+        if reservation is None:
+            return False
+        self.spending.give_back(self.lane, self.hold)
+        self.reservation, self.hold = reservation, self.spending.hold(self.lane, self.model, size)
+        return True
 
     def settle(self, outcome: Outcome) -> None:
         """The call has ended."""
         self.used = True
         self.limiter.settle(self.reservation, outcome, self.now())
+        self.spending.settle(self.lane, self.model, self.hold, outcome)
 
     def give_back(self) -> None:
         """The call was not made, or cancelled; does nothing after `settle`."""
-        if not self.used:
-            self.used = True
-            self.limiter.give_back(self.reservation, self.now())
+        if self.used:
+            return
+        self.used = True
+        self.limiter.give_back(self.reservation, self.now())
+        if self.sent:
+            self.spending.settle(self.lane, self.model, self.hold, None)
+        else:
+            self.spending.give_back(self.lane, self.hold)
 
 
 def _no_limits() -> Limiter:
     """Limits that are not set; the provider's headers may still tell some."""
     return Limiter(requests=Bucket(), tokens=Bucket(), stock=0)
+
+
+def _no_budgets() -> Spending:
+    return Spending(budgets={}, prices=Prices({}), tally=Tally(), clock=lambda: 0.0)
 
 
 @dataclass(slots=True)
@@ -73,6 +102,7 @@ class Gate:
     tally: Tally
     now: Callable[[], float]
     new_limiter: Callable[[], Limiter] = _no_limits
+    spending: Spending = field(default_factory=_no_budgets)
     limiters: dict[str, Limiter] = field(default_factory=dict)
     share: float = 1.0
     breakers: dict[str, Breaker] = field(default_factory=dict)
@@ -80,6 +110,9 @@ class Gate:
     _paused_until: dict[Lane, float] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _turns: dict[Lane, asyncio.Lock] = field(default_factory=lambda: {lane: asyncio.Lock() for lane in Lane})
+
+    def __post_init__(self) -> None:
+        self.spending.changed = self.wake
 
     def limiter(self, model: str) -> Limiter:
         """This model's limits: providers count by model."""
@@ -89,32 +122,53 @@ class Gate:
         return self.limiters[model]
 
     def breaker(self, model: str) -> Breaker:
-        """This model's breaker."""
-        return self.breakers.setdefault(model, Breaker())
+        """This model's breaker: of one that was never asked for, a new one."""
+        if model not in self.breakers:
+            self.breakers[model] = Breaker()
+            self.wake()
+        return self.breakers[model]
+
+    def not_taking_calls(self) -> set[str]:
+        """The models that are new, or whose breaker is open."""
+        return {model for model, breaker in self.breakers.items() if not breaker.takes_calls}
 
     def admit(self, lane: Lane, models: Sequence[str], size: Size) -> Permit | None:
         """A permit to call the first of `models` that may be called now with so many tokens; None where
         this lane must wait. Raises `Stopped`."""
-        if self._wait_s(lane, models, size) != 0:
+        model = self._first(models)
+        if self._wait_s(lane, model, size) != 0 or model is None:
             return None
-        model = next(model for model in models if not self.breaker(model).open)
         limiter = self.limiter(model)
-        return Permit(model, limiter, limiter.reserve(lane, size, self.now()), self.now)
+        reservation = limiter.reserve(lane, size, self.now())
+        hold = self.spending.hold(lane, model, size)
+        return Permit(lane, model, limiter, reservation, self.spending, hold, self.now)
+
+    def permit_probe(self, model: str, size: Size) -> Permit:
+        """A permit to ask the constant record at once: the limits go into debt, and urgent's stock stays."""
+        limiter = self.limiter(model)
+        reservation = limiter.reserve(Lane.BULK, size, self.now())
+        return Permit(Lane.BULK, model, limiter, reservation, self.spending, None, self.now)
 
     async def passed(self, lane: Lane, models: Sequence[str], size: Size) -> None:
         """Wait until this lane may make a call of this size, first come first served: a large call must
         not wait for ever behind small ones. Raises `Stopped`."""
         async with self._turns[lane]:
-            while (wait_s := self._wait_s(lane, models, size)) != 0:
-                await self._change(wait_s)
+            while (wait_s := self._wait_s(lane, self._first(models), size)) != 0:
+                await self.change(wait_s)
 
-    def _wait_s(self, lane: Lane, models: Sequence[str], size: Size) -> float | None:
-        """Seconds until a call may be made, 0 for now; None where only a breaker's closing can tell."""
+    def _first(self, models: Sequence[str]) -> str | None:
+        """The first model that is in no outage, if it takes calls already: a new one is waited for."""
+        model = next((model for model in models if not self.breaker(model).open), None)
+        return model if model is not None and self.breaker(model).introduced else None
+
+    def _wait_s(self, lane: Lane, model: str | None, size: Size) -> float | None:
+        """Seconds until a call may be made, 0 for now; None where only a probe can tell."""
         self.unless_stopping()
         paused_s = self._paused_until.get(lane, 0.0) - self.now()
         if paused_s > 0:
             return paused_s
-        model = next((model for model in models if not self.breaker(model).open), None)
+        if (unpaid_s := self.spending.wait_s(lane)) > 0:
+            return unpaid_s
         return None if model is None else self.limiter(model).wait_s(lane, size, self.now())
 
     async def rest(self, wait_s: float) -> None:
@@ -122,7 +176,7 @@ class Gate:
         until = self.now() + wait_s
         while (left_s := until - self.now()) > 0:
             self.unless_stopping()
-            await self._change(left_s)
+            await self.change(left_s)
 
     def pause(self, lane: Lane, wait_s: float) -> None:
         """A limit was hit: this lane, and bulk with it, makes no call for so long."""
@@ -140,56 +194,49 @@ class Gate:
     def set_share(self, share: float) -> None:
         """The part of the account that is this replica's."""
         self.share = share
+        self.spending.set_share(share)
         for limiter in self.limiters.values():
             limiter.share = share
 
     def heard(self, model: str, outcome: Outcome) -> None:
-        """What came of an ordinary call. A failure that was under way when the breaker opened says
-        nothing new."""
-        if outcome.signal in WORKS:
+        """What came of an ordinary call. Of those that were under way when the breaker opened only an
+        answer says anything new."""
+        is_open = self.breaker(model).open
+        if outcome.signal is Signal.ANSWERED or (outcome.signal in SUCCESSES and not is_open):
             self._succeeded(model)
-        elif outcome.signal in FAILURES and not self.breaker(model).open:
+        elif outcome.signal in FAILURES and not is_open:
             self._failed(model, outcome, outage=False)
 
     def judge_probe(self, model: str, outcome: Outcome) -> bool:
         """What the constant record showed: True where the model works. A limit or a refused parameter
-        shows neither that nor an outage: an open breaker stays open, a closed one closed."""
-        if outcome.signal in WORKS:
+        shows neither that nor an outage: an open breaker stays open, a closed one closed. It is cheap and
+        shows what is the matter, so no budget holds it up; bulk's pays for it."""
+        self.spending.charge(Lane.BULK, model, outcome)
+        if outcome.signal in SUCCESSES:
             self._succeeded(model)
-        elif outcome.signal in FAILURES or self.breaker(model).open:
+        elif outcome.signal in PROBE_FAILURES:
             self._failed(model, outcome, outage=True)
-        return outcome.signal in WORKS
+        elif not self.breaker(model).takes_calls:
+            self.breaker(model).put_off(self.now(), limited_s(outcome.rate) or 0.0)
+        return outcome.signal in SUCCESSES
 
     def stop(self) -> None:
         """Let nothing through any more."""
         self.stopping = True
-        self._wake()
+        self.wake()
 
     def unless_stopping(self) -> None:
         """Raises `Stopped` once the process is stopping."""
         if self.stopping:
             raise Stopped
 
-    async def probe_forever(self, probe: Probe) -> None:
-        """Ask the constant record of every model whose breaker is open, when its probe is due, until the
-        process stops."""
-        while not self.stopping:
-            opened = [(breaker.probe_at, model) for model, breaker in self.breakers.items() if breaker.open]
-            if not opened:
-                await self._change(None)
-                continue
-            probe_at, model = min(opened)
-            if probe_at > self.now():
-                await self._change(probe_at - self.now())
-            else:
-                self.judge_probe(model, await probe(model))
-
     def _succeeded(self, model: str) -> None:
         breaker = self.breaker(model)
-        open_s = self.now() - breaker.opened_at
+        open_s, took_calls = self.now() - breaker.opened_at, breaker.takes_calls
         if breaker.success():
             log.info("provider_resumed", model=model, paused_s=round(open_s, 1))
-            self._wake()
+        if not took_calls:
+            self.wake()
 
     def _failed(self, model: str, outcome: Outcome, *, outage: bool) -> None:
         if not self.breaker(model).failure(outcome.signal, self.now(), outage=outage):
@@ -203,18 +250,23 @@ class Gate:
             detail=outcome.detail,
             remedy=REMEDIES.get(outcome.signal, PROVIDER_DOWN),
         )
-        self._wake()
+        self.wake()
 
-    async def _change(self, timeout_s: float | None) -> None:
+    async def change(self, timeout_s: float | None) -> None:
+        """Wait until something has changed, or so long."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._changed.wait()
         except TimeoutError:
             return
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Something has changed: let all who wait look again."""
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+LIMIT_BACKOFF_S = 1.0  # after a 429 that does not say how long
 
 
 def limited_s(rate: RateHeaders) -> float | None:

@@ -5,7 +5,8 @@ included. The topic has one partition; a record's offset is its place in `topic`
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -69,10 +70,17 @@ class World:
             "bulk": lanes.bulk.run(),
             "urgent": lanes.urgent.run(),
             "deadlines": self.pipeline.deadlines.run(),
-            "probes": self.pipeline.gate.probe_forever(lanes.bulk.answering.caller.probe),
+            "probes": self.pipeline.prober.run(),
             **{f"{lane} look-ups": ups.run() for lane, ups in self.pipeline.look_ups.items()},
+            **({"leases": self.pipeline.leases.run()} if self.pipeline.leases else {}),
         }
         self.running = {name: asyncio.create_task(run, name=name) for name, run in work.items()}
+
+    def introduce(self) -> None:
+        """Let every model pass for introduced."""
+        for models in self.pipeline.prober.models.values():
+            for model in models:
+                self.pipeline.gate.breaker(model).success()
 
     async def end(self) -> None:
         """Cancel all of it, and raise what went wrong in it."""
@@ -136,14 +144,24 @@ def settings(**groups: Any) -> Settings:
 
 
 @asynccontextmanager
-async def world(*, backend: Backend | None = None, seed: int = 7, **groups: Any) -> AsyncIterator[World]:
-    """A world that runs; `groups` are settings."""
+async def world(
+    *,
+    backend: Backend | None = None,
+    seed: int = 7,
+    clock: Callable[[], float] = time.time,
+    introduced: bool = True,
+    **groups: Any,
+) -> AsyncIterator[World]:
+    """A world that runs; `groups` are settings, `clock` the time of day. `introduced`: the models are known
+    to work already, so that nothing is asked but tickets."""
     tally = Tally()
     front = MemoryFront(10_000, 1 << 26, clock=lambda: 0.0)
     async with Cache(
         front, backend, ttl_s=TTL_S, timeout_s=LOOK_UP_MAX_S, tally=tally, clock=lambda: 0.0
     ) as cache:
-        made = _made(settings(**groups), tally, cache, seed)
+        made = _made(settings(**groups), tally, cache, seed, clock)
+        if introduced:
+            made.introduce()
         made.start()
         try:
             yield made
@@ -151,10 +169,11 @@ async def world(*, backend: Backend | None = None, seed: int = 7, **groups: Any)
             await made.end()
 
 
-def _made(settings: Settings, tally: Tally, cache: Cache, seed: int) -> World:
+def _made(settings: Settings, tally: Tally, cache: Cache, seed: int, clock: Callable[[], float]) -> World:
     bulk, urgent, outbox = ScriptedProvider(), ScriptedProvider(), RecordingOutbox()
     builder = Builder(settings, tally)
     builder.rng = Random(seed)
+    builder.clock = clock
     return World(
         pipeline=builder.pipeline(cache, {Lane.BULK: bulk, Lane.URGENT: urgent}, outbox),
         cache=cache,

@@ -93,6 +93,72 @@ def test_the_reason_is_that_of_the_failure_that_opened_it() -> None:
     assert breaker.reason is Signal.QUOTA
 
 
+# ------------------------------------------------------------------------------------ it is introduced
+
+
+def test_a_new_model_takes_no_calls_until_the_constant_record_has_passed() -> None:
+    breaker = Breaker()
+    assert (breaker.takes_calls, breaker.untried) == (False, True)
+    assert not breaker.success()  # that closed no outage
+    assert (breaker.takes_calls, breaker.untried) == (True, False)
+
+
+def test_the_constant_record_of_a_new_model_is_due_at_once() -> None:
+    assert Breaker().probe_at <= 0
+
+
+def test_a_new_model_that_fails_is_down_like_any_other() -> None:
+    breaker = Breaker()
+    assert breaker.failure(Signal.SERVER_ERROR, NOW, outage=True)
+    assert (breaker.untried, breaker.introduced, breaker.probe_at) == (False, False, NOW + PROBE_WAIT_FIRST_S)
+
+
+def test_an_outage_does_not_make_a_model_new_again() -> None:
+    breaker = Breaker()
+    breaker.success()
+    breaker.failure(Signal.QUOTA, NOW)
+    breaker.success()
+    assert breaker.takes_calls
+
+
+def test_what_says_how_long_to_wait_is_waited_for_so_long_at_the_least() -> None:
+    breaker = Breaker()
+    waits = []
+    for at_least_s in (0.0, 0.0, 20.0, 0.0):
+        breaker.put_off(NOW, at_least_s)
+        waits.append(breaker.probe_at - NOW)
+    assert waits == [1.0, 2.0, 20.0, 8.0]
+
+
+# -------------------------------------------------------------------------------------- it is confirmed
+
+
+@pytest.mark.parametrize("signal", sorted(AT_ONCE))
+def test_what_no_retry_mends_is_an_outage_for_certain(signal: Signal) -> None:
+    breaker = Breaker()
+    breaker.failure(signal, NOW)
+    assert breaker.confirmed
+
+
+def test_a_number_of_failures_is_no_certain_outage_before_the_constant_record_fails_too() -> None:
+    breaker = Breaker()
+    for _ in range(FAILURES_IN_A_ROW):
+        breaker.failure(Signal.TIMEOUT, NOW)
+    assert (breaker.open, breaker.confirmed) == (True, False)
+    breaker.failure(Signal.TIMEOUT, NOW)  # of a call that was under way
+    assert not breaker.confirmed
+    breaker.failure(Signal.TIMEOUT, NOW, outage=True)
+    assert breaker.confirmed
+
+
+def test_each_opening_is_certain_or_not_by_itself() -> None:
+    breaker = opened()
+    breaker.success()
+    for _ in range(FAILURES_IN_A_ROW):
+        breaker.failure(Signal.TIMEOUT, NOW)
+    assert (breaker.openings, breaker.ended, breaker.confirmed) == (2, 1, False)
+
+
 # ---------------------------------------------------------------------------------------------- it closes
 
 

@@ -23,7 +23,7 @@ from tests.unit.lane_fakes import LABELS, LATENCY_S, MODEL, ScriptedProvider, fa
 PRICES = Prices({MODEL: Price(input=1.0, cached_input=0.5, output=4.0)})
 
 
-def caller(provider: ScriptedProvider) -> Caller:
+def caller(provider: ScriptedProvider, context_tokens: int = 128_000) -> Caller:
     taxonomy = read_taxonomy({"labels": list(LABELS)})
     return Caller(
         provider=provider,
@@ -33,6 +33,7 @@ def caller(provider: ScriptedProvider) -> Caller:
         prices=PRICES,
         tally=Tally(),
         tokens=TokenEstimator(),
+        context_tokens=context_tokens,
         replies=ReplyBudget(3),
         rng=Random(7),
         batch_prefix="p",
@@ -42,7 +43,7 @@ def caller(provider: ScriptedProvider) -> Caller:
 def asks(texts: Sequence[str], tokens: Sequence[int] = ()) -> list[Ask]:
     sizes = tokens or [len(text) for text in texts]
     return [
-        Ask(key=text.encode(), lane=Lane.BULK, text=text, tokens=size, asked_at=0.0)
+        Ask(key=text.encode(), lane=Lane.BULK, utf8=text.encode(), tokens=size, asked_at=0.0)
         for text, size in zip(texts, sizes, strict=True)
     ]
 
@@ -135,6 +136,46 @@ async def test_a_probe_asks_the_constant_record_alone() -> None:
     assert [call.probe for call in provider.calls] == [True]
 
 
+OUT_OF_FORM = {
+    "prose": "I should say that all of these are bugs.",
+    "another object": '{"labels":["bug","bug"]}',
+    "no entry": "{}",
+    "other checks": '{"t01":"00 bug","t02":"00 bug"}',
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("content", OUT_OF_FORM.values(), ids=OUT_OF_FORM)
+async def test_a_reply_that_answers_no_record_in_form_is_malformed(content: str) -> None:
+    said = Outcome(signal=Signal.ANSWERED, content=content, status=200)
+    maker = caller(ScriptedProvider(script=lambda _: said))
+    called = await maker.ask(asks(["one", "two"]), MODEL)
+    assert called.outcome.signal is Signal.MALFORMED
+    assert (await maker.probe(MODEL)).signal is Signal.MALFORMED
+    assert maker.tally.count(measures.CALLS, "bulk", MODEL, "malformed") == 1
+
+
+@pytest.mark.parametrize("said", ["bug", "?", "a label of its own"])
+async def test_a_reply_that_answers_one_record_in_form_is_an_answer(said: str) -> None:
+    provider = ScriptedProvider(script=lambda call: reply(call, change={"one": said, "two": None}))
+    called = await caller(provider).ask(asks(["one", "two"]), MODEL)
+    assert called.outcome.signal is Signal.ANSWERED
+
+
+async def test_a_reply_that_was_cut_is_not_called_malformed_for_what_it_lacks() -> None:
+    cut = Outcome(signal=Signal.LENGTH, content='{"t01":"4', status=200)
+    called = await caller(ScriptedProvider(script=lambda _: cut)).ask(asks(["one"]), MODEL)
+    assert called.outcome.signal is Signal.LENGTH
+
+
+async def test_the_size_of_a_probe_is_about_what_the_provider_counts_for_it() -> None:
+    provider = ScriptedProvider()
+    maker = caller(provider)
+    await maker.probe(MODEL)
+    one = maker.size(asks(["one"], [0]))
+    assert one.prompt < maker.probe_size().prompt < one.prompt + 40
+
+
 async def test_what_the_provider_counted_is_counted_by_model() -> None:
     provider = ScriptedProvider()
     maker = caller(provider)
@@ -172,3 +213,24 @@ async def test_a_call_is_timed_by_the_provider_and_takes_as_long_as_it_takes() -
     maker = caller(ScriptedProvider(latency_s=lambda _: 3 * LATENCY_S))
     await maker.ask(asks(["one"]), MODEL)
     assert maker.tally.histograms[measures.BATCH_TICKETS][("bulk",)].total == 1
+
+
+def test_as_many_texts_go_together_as_the_context_holds_beside_their_answers() -> None:
+    long = asks(["word " * 200] * 10, [200] * 10)
+    counts = [len(caller(ScriptedProvider(), room).fitting(long)) for room in (1_000, 2_000, 3_000, 20_000)]
+    assert counts == sorted(counts)
+    assert counts[0] == 1
+    assert 1 < counts[1] < counts[2] < 10
+    assert counts[3] == 10
+
+
+def test_a_text_that_no_context_holds_goes_by_itself() -> None:
+    huge = asks(["word " * 5_000, "short"])
+    assert caller(ScriptedProvider(), 1_000).fitting(huge) == huge[:1]
+
+
+def test_what_was_estimated_too_low_when_it_came_is_estimated_anew() -> None:
+    stale = asks(["word " * 200] * 10, [40] * 10)
+    fresh = asks(["word " * 200] * 10, [210] * 10)
+    fitting = [len(caller(ScriptedProvider(), 2_000).fitting(texts)) for texts in (stale, fresh)]
+    assert fitting[0] == fitting[1]

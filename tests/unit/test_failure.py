@@ -1,8 +1,9 @@
 """What each failure gets: the table, row by row, and what it does to a batch from beginning to end."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ BATCH, ONE = 10, 1
 
 
 def steps(signal: Signal, texts: int, *, fallback: bool = False, poison: bool = False) -> list[Remedy]:
-    """The remedies of five failures in a row, with attempts to spare."""
+    """The remedies of five failures in a row, with attempts to spare (none for one that holds poison)."""
     return [
         remedy(
             Case(
@@ -26,7 +27,7 @@ def steps(signal: Signal, texts: int, *, fallback: bool = False, poison: bool = 
                 texts=texts,
                 failures=failures,
                 poison=poison,
-                attempts_left=9,
+                attempts_left=0 if poison and texts == 1 else 9,
                 has_fallback=fallback,
             )
         )
@@ -35,11 +36,15 @@ def steps(signal: Signal, texts: int, *, fallback: bool = False, poison: bool = 
 
 
 def all_cases() -> list[Case]:
-    axes = product(Signal, (1, 2, 10), range(5), (False, True), (-1, 0, 1, 2, 5), (False, True))
-    return [
-        Case(signal=a, texts=b, failures=c, poison=d, attempts_left=e, has_fallback=f)
-        for a, b, c, d, e, f in axes
-    ]
+    flags = ("poison", "passed", "ending", "has_fallback", "paused")
+    axes: dict[str, Sequence[Any]] = {
+        "signal": list(Signal),
+        "texts": (1, 2, 10),
+        "failures": range(5),
+        "attempts_left": (-1, 0, 1, 2, 5),
+        **dict.fromkeys(flags, (False, True)),
+    }
+    return [Case(**dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
 
 
 # ------------------------------------------------------------------------------------------- row by row
@@ -127,12 +132,30 @@ def test_a_batch_that_holds_poison_is_split_without_more_retries(signal: Signal)
 
 @pytest.mark.parametrize("signal", [S.SERVER_ERROR, S.RESET, S.TIMEOUT, S.BAD_REQUEST])
 def test_a_part_of_one_text_ends_only_after_a_probe_of_its_own(signal: Signal) -> None:
-    assert steps(signal, ONE, poison=True) == [R.PROBE] + [R.REVIEW] * 4
+    assert steps(signal, ONE, poison=True) == [R.PROBE] * 5
+    last = Case(signal=signal, texts=ONE, poison=True, passed=True, attempts_left=0)
+    assert remedy(last) is R.REVIEW
+
+
+@pytest.mark.parametrize("signal", [S.SERVER_ERROR, S.RESET, S.TIMEOUT])
+def test_a_part_of_one_text_has_all_of_its_attempts(signal: Signal) -> None:
+    for passed in (False, True):
+        case = Case(signal=signal, texts=ONE, poison=True, passed=passed, attempts_left=1)
+        assert remedy(case) is R.AGAIN
+
+
+@pytest.mark.parametrize("texts", [BATCH, ONE])
+def test_after_connections_that_were_never_made_a_probe_that_passes_lets_the_texts_be_asked_again(
+    texts: int,
+) -> None:
+    case = Case(signal=S.UNREACHABLE, texts=texts, failures=3, poison=True, passed=True)
+    assert remedy(case) is R.AGAIN
 
 
 def test_no_text_is_blamed_for_a_connection_that_was_never_made() -> None:
     assert steps(S.UNREACHABLE, BATCH, poison=True) == steps(S.UNREACHABLE, BATCH)
     assert steps(S.UNREACHABLE, ONE, poison=True) == steps(S.UNREACHABLE, ONE)
+    assert R.REVIEW not in {remedy(case) for case in all_cases() if case.signal is S.UNREACHABLE}
 
 
 @pytest.mark.parametrize("signal", [s for s in Signal if not TABLE[s].poison])
@@ -189,7 +212,7 @@ class Texts:
 
     poison: frozenset[int]
     fails_with: Signal
-    is_down: Callable[[int], bool] = lambda _call: False
+    is_down: Callable[[int, bool], bool] = lambda _call, _probe: False
     calls: int = 0
     probes: int = 0
     answered: set[int] = field(default_factory=set)
@@ -209,18 +232,20 @@ class Texts:
             failures += 1
             if chosen is R.PROBE:
                 poison, failures = self._probe(texts, failures)
-            elif chosen in {R.SPLIT, R.ALONE}:
+                if poison:
+                    chosen = remedy(replace(case, failures=failures, poison=True, passed=True))
+            if chosen in {R.SPLIT, R.ALONE}:
                 parts = 2 if chosen is R.SPLIT else len(texts)
                 for part in range(parts):
                     self.run(texts[part::parts], poison=poison)
                 return
-            elif chosen is R.REVIEW:
+            if chosen is R.REVIEW:
                 self.reviewed.update(texts)
                 return
 
     def _call(self, texts: list[int]) -> Signal:
         self.calls += 1
-        if self.is_down(self.calls + self.probes):
+        if self.is_down(self.calls + self.probes, False):
             signal = S.SERVER_ERROR
         else:
             signal = self.fails_with if self.poison & set(texts) else S.ANSWERED
@@ -231,7 +256,7 @@ class Texts:
     def _probe(self, texts: list[int], failures: int) -> tuple[bool, int]:
         """Poison, or an outage, whose failures are given back."""
         self.probes += 1
-        if not self.is_down(self.calls + self.probes):
+        if not self.is_down(self.calls + self.probes, True):
             return True, failures
         for text in texts:
             self.attempts[text] -= min(failures, self.attempts[text])
@@ -256,9 +281,18 @@ def test_one_poison_ticket_of_ten_costs_a_bounded_number_of_calls(signal: Signal
     assert life.calls + life.probes <= 18
 
 
-@given(st.integers(1, 60), st.integers(0, 40), st.sets(st.integers(0, 9), max_size=3))
-def test_an_outage_reviews_nobody_but_the_poison(begins: int, lasts: int, poison: set[int]) -> None:
-    """Wherever it falls: before the first answer, or while a batch with poison is being split."""
-    life = Texts(frozenset(poison), S.SERVER_ERROR, lambda call: begins <= call < begins + lasts)
+@given(st.integers(1, 60), st.sets(st.integers(0, 9), max_size=3))
+def test_an_outage_reviews_nobody_but_the_poison(begins: int, poison: set[int]) -> None:
+    """Wherever it falls: before the first answer, or while a batch with poison is being split. The gate holds
+    the texts from the constant record's failure until the outage has ended."""
+    met = False
+
+    def is_down(call: int, probe: bool) -> bool:
+        nonlocal met
+        down = begins <= call and not met
+        met |= down and probe
+        return down
+
+    life = Texts(frozenset(poison), S.SERVER_ERROR, is_down)
     life.run(list(range(10)))
     assert (life.reviewed, life.answered) == (poison, set(range(10)) - poison)

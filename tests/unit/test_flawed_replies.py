@@ -32,7 +32,7 @@ async def test_a_flawed_text_is_asked_with_others_then_alone_then_by_a_person(sa
         await asyncio.sleep(LATENCY_S / 2)
         w.read(*(ticket(f"neighbour {i}") for i in range(4)))
         events = await w.events(14)
-        assert [call.texts for call in w.bulk.calls if len(call.texts) == 1] == [("text 4",)]
+        assert [call.texts for call in w.bulk.asked if len(call.texts) == 1] == [("text 4",)]
         asked = [call for call in w.bulk.calls if "text 4" in call.texts]
         assert sizes(asked) == [10, 5, 1]
         expected = "not_in_taxonomy" if said == "nonsense" else "unanswered"

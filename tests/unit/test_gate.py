@@ -1,7 +1,6 @@
 """What a call waits for: breakers, pauses, the end of the process."""
 
 import asyncio
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -9,28 +8,25 @@ from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.call import Outcome, RateHeaders, Signal
 from stream_classifier.core.charging import Size
+from stream_classifier.core.limits import Bucket, Limiter
 from stream_classifier.core.tally import Tally
 from stream_classifier.lanes.gate import Gate, Stopped, limited_s
 
 ANSWERED = Outcome(signal=Signal.ANSWERED, status=200)
 NO_KEY = Outcome(signal=Signal.KEY_REFUSED, status=401)
-LIMITED = Outcome(signal=Signal.RATE_LIMITED, status=429)
+OUT_OF_FORM = Outcome(signal=Signal.MALFORMED, status=200)
+DOWN = Outcome(signal=Signal.SERVER_ERROR, status=503)
+
+
+MODELS = ("m", "first", "second", "open", "closed")
 
 
 def a_gate() -> Gate:
-    return Gate(tally=Tally(), now=asyncio.get_running_loop().time)
-
-
-@dataclass(slots=True)
-class Probe:
-    """Answers probes as it is told, and notes when they came."""
-
-    outcome: Outcome = NO_KEY
-    at: list[float] = field(default_factory=list)
-
-    async def __call__(self, _model: str) -> Outcome:
-        self.at.append(asyncio.get_running_loop().time())
-        return self.outcome
+    """A gate that knows all models."""
+    gate = Gate(tally=Tally(), now=asyncio.get_running_loop().time)
+    for model in MODELS:
+        gate.breaker(model).success()
+    return gate
 
 
 SMALL = Size(prompt=100, budget=50, reply=10)
@@ -90,6 +86,73 @@ async def test_the_first_model_whose_breaker_is_closed_is_called() -> None:
     assert permit.model == "second"
 
 
+async def test_a_new_model_holds_calls_until_it_is_introduced() -> None:
+    gate = a_gate()
+    async with asyncio.TaskGroup() as tasks:
+        waits = [tasks.create_task(passed_at(gate, lane, "new")) for lane in Lane]
+        await asyncio.sleep(3)
+        assert gate.judge_probe("new", ANSWERED)
+    assert [wait.result() for wait in waits] == [3.0, 3.0]
+
+
+async def test_a_new_model_is_waited_for_though_a_fallback_could_be_called() -> None:
+    gate = a_gate()
+    assert gate.admit(Lane.BULK, ["new", "second"], SMALL) is None
+
+
+async def test_a_new_model_that_is_down_leaves_the_call_to_the_fallback() -> None:
+    gate = a_gate()
+    assert not gate.judge_probe("new", DOWN)
+    permit = gate.admit(Lane.BULK, ["new", "second"], SMALL)
+    assert permit is not None
+    assert permit.model == "second"
+
+
+async def test_a_fallback_is_new_when_it_is_first_needed() -> None:
+    gate = a_gate()
+    gate.admit(Lane.BULK, ["m", "new"], SMALL)
+    assert "new" not in gate.breakers
+    gate.heard("m", NO_KEY)
+    assert gate.admit(Lane.BULK, ["m", "new"], SMALL) is None
+    assert gate.not_taking_calls() == {"m", "new"}
+
+
+async def test_a_constant_record_that_is_answered_out_of_form_is_an_outage() -> None:
+    gate = a_gate()
+    assert not gate.judge_probe("m", OUT_OF_FORM)
+    assert gate.breaker("m").reason is Signal.MALFORMED
+    assert gate.tally.count(measures.PAUSES, "malformed") == 1
+
+
+async def test_tickets_that_are_answered_out_of_form_neither_open_a_breaker_nor_close_it() -> None:
+    gate = a_gate()
+    for model in ("open", "closed"):
+        gate.heard("open", NO_KEY)
+        for _ in range(100):
+            gate.heard(model, OUT_OF_FORM)
+    assert (gate.breaker("open").open, gate.breaker("closed").open) == (True, False)
+
+
+@pytest.mark.parametrize("signal", [Signal.LENGTH, Signal.REFUSED, Signal.OVERFLOW])
+async def test_a_late_reply_that_is_no_answer_does_not_close_a_breaker(signal: Signal) -> None:
+    gate = a_gate()
+    gate.heard("m", NO_KEY)
+    gate.heard("m", Outcome(signal=signal, status=200))
+    assert gate.breaker("m").open
+
+
+async def test_a_probe_takes_its_part_of_the_limits_at_once_and_none_of_urgent_s_stock() -> None:
+    gate = a_gate()
+    gate.new_limiter = lambda: Limiter(requests=Bucket(60), tokens=Bucket(6000), stock=1)
+    gate.limiter("m").reserve(Lane.BULK, SMALL, gate.now())
+    permit = gate.permit_probe("m", SMALL)
+    assert gate.limiter("m").wait_s(Lane.BULK, SMALL, gate.now()) > 1.9
+    assert gate.limiter("m").wait_s(Lane.URGENT, SMALL, gate.now()) == 0
+    permit.give_back()
+    await asyncio.sleep(60)
+    assert gate.limiter("m").wait_s(Lane.BULK, SMALL, gate.now()) == 0
+
+
 async def test_where_all_breakers_are_open_the_first_to_close_is_waited_for() -> None:
     gate = a_gate()
     gate.heard("m", NO_KEY)
@@ -111,33 +174,6 @@ async def test_a_pause_and_an_outage_are_both_waited_out() -> None:
     assert waits.result() == 100.0
 
 
-async def test_a_model_is_probed_until_it_answers() -> None:
-    gate, probe = a_gate(), Probe()
-    gate.heard("m", NO_KEY)
-    async with asyncio.TaskGroup() as tasks:
-        probing = tasks.create_task(gate.probe_forever(probe))
-        await asyncio.sleep(10)
-        probe.outcome = ANSWERED
-        await gate.passed(Lane.BULK, ["m"], SMALL)
-        await asyncio.sleep(100)
-        probing.cancel()
-    began = probe.at[0] - 1.0
-    assert [at - began for at in probe.at] == [1.0, 3.0, 7.0, 15.0]
-
-
-async def test_each_open_model_is_probed_when_it_is_due() -> None:
-    gate, probe = a_gate(), Probe(outcome=ANSWERED)
-    async with asyncio.TaskGroup() as tasks:
-        probing = tasks.create_task(gate.probe_forever(probe))
-        await asyncio.sleep(1)
-        gate.heard("m", NO_KEY)
-        await asyncio.sleep(0.5)
-        gate.heard("other", NO_KEY)
-        await asyncio.sleep(100)
-        probing.cancel()
-    assert probe.at[1] - probe.at[0] == 0.5
-
-
 @pytest.mark.parametrize("signal", [Signal.RATE_LIMITED, Signal.FORMAT_REFUSED])
 async def test_a_probe_that_shows_nothing_leaves_the_breaker_as_it_is(signal: Signal) -> None:
     gate = a_gate()
@@ -145,16 +181,6 @@ async def test_a_probe_that_shows_nothing_leaves_the_breaker_as_it_is(signal: Si
     for model in ("open", "closed"):
         assert not gate.judge_probe(model, Outcome(signal=signal))
     assert (gate.breaker("open").open, gate.breaker("closed").open) == (True, False)
-
-
-async def test_a_probe_that_shows_nothing_puts_the_next_one_off() -> None:
-    gate, probe = a_gate(), Probe(outcome=LIMITED)
-    gate.heard("m", NO_KEY)
-    async with asyncio.TaskGroup() as tasks:
-        probing = tasks.create_task(gate.probe_forever(probe))
-        await asyncio.sleep(8)
-        probing.cancel()
-    assert [at - probe.at[0] for at in probe.at] == [0.0, 2.0, 6.0]
 
 
 async def test_a_late_failure_of_an_ordinary_call_does_not_put_the_next_probe_off() -> None:
@@ -204,12 +230,9 @@ async def test_a_stop_ends_every_wait_at_once() -> None:
     assert gate.now() - began == 1.0
 
 
-async def test_after_a_stop_nothing_is_let_through_and_nothing_probed() -> None:
-    gate, probe = a_gate(), Probe()
-    gate.heard("open", NO_KEY)
+async def test_after_a_stop_nothing_is_let_through() -> None:
+    gate = a_gate()
     gate.stop()
-    await gate.probe_forever(probe)
-    assert probe.at == []
     with pytest.raises(Stopped):
         gate.admit(Lane.URGENT, ["m"], SMALL)
 

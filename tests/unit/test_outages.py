@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from stream_classifier.core.answer import Lane
 from stream_classifier.core.call import Outcome, Signal
 from tests.unit.lane_fakes import (
     DOWN,
@@ -153,3 +154,105 @@ async def test_a_text_that_was_dropped_is_asked_anew_for_a_later_ticket() -> Non
         w.poll()
         [event] = await w.events(1)
         assert (event["decided_by"], event["attempts"]) == ("llm", 1)
+
+
+async def test_an_urgent_text_that_comes_back_as_its_wait_is_let_go_is_asked() -> None:
+    async with world() as w:
+        w.pipeline.gate.pause(Lane.URGENT, 5.0)
+        w.read(ticket("one", urgent=True))
+        await asyncio.sleep(1)  # it waits at the gate
+        w.rebalance()
+        w.poll()
+        [event] = await w.events(1)
+        assert event["label"] == label_of("one")
+        assert len(w.urgent.calls) == 1
+
+
+# ------------------------------------------------------------------------------- out of form, and back
+
+
+PROSE = Outcome(signal=Signal.ANSWERED, content="I should say that it is a bug.", status=200)
+EMPTY = failure(Signal.MALFORMED, status=200)
+
+
+@pytest.mark.parametrize("said", [PROSE, EMPTY], ids=["prose", "empty"])
+@pytest.mark.parametrize("max_attempts", [1, 2, 5])
+async def test_a_model_that_ceases_to_hold_to_the_form_is_an_outage_and_gives_nobody_up(
+    said: Outcome, max_attempts: int
+) -> None:
+    async with world(**TEN, llm={"model": MODEL, "concurrency": 4, "max_attempts": max_attempts}) as w:
+        w.bulk.script = lambda call: said if call.began - w.began < 600 else None
+        w.read(*(ticket(f"text {i}") for i in range(60)))
+        await asyncio.sleep(600)
+        assert w.outbox.sent == []
+        assert w.pipeline.gate.breaker(MODEL).reason is Signal.MALFORMED
+        events = await w.events(60)
+        assert {event["status"] for event in events} == {"labelled"}
+        assert {event["attempts"] for event in events} == {1}
+
+
+async def test_in_such_an_outage_fewer_than_ten_calls_a_minute_are_made() -> None:
+    async with world(llm={"model": MODEL, "concurrency": 8}) as w:
+        w.bulk.script = lambda _: PROSE
+        w.read(*(ticket(f"text {i}") for i in range(300)))
+        await asyncio.sleep(3600)
+        began = [call.began - w.began for call in w.bulk.calls]
+        assert max(sum(60 * m <= at < 60 * (m + 1) for at in began) for m in range(1, 60)) < 10
+
+
+async def test_calls_out_of_form_that_were_under_way_do_not_end_such_an_outage() -> None:
+    async with world(llm={"model": MODEL, "concurrency": 8}) as w:
+        w.bulk.script = lambda _: PROSE
+        w.bulk.latency_s = lambda call: LATENCY_S if call.probe or len(w.bulk.calls) < 8 else 7 * LATENCY_S
+        w.read(*(ticket(f"text {i}") for i in range(60)))
+        await asyncio.sleep(60)
+        gate = w.pipeline.gate
+        assert (gate.breaker(MODEL).openings, gate.breaker(MODEL).open) == (1, True)
+
+
+async def test_a_text_that_alone_is_answered_out_of_form_is_given_up_while_the_model_is_in_order() -> None:
+    async with world(**TEN) as w:
+        w.bulk.script = holding("text 4", PROSE)
+        w.read(*map(ticket, TEXTS))
+        events = await w.events(10)
+        assert [(e["ticket_id"], e["reason"]) for e in events if e["label"] is None] == [
+            ("id of text 4", "unanswered")
+        ]
+        assert w.pipeline.gate.breaker(MODEL).openings == 0
+
+
+async def test_what_failed_just_before_the_breaker_opened_gets_its_attempt_back() -> None:
+    async with world(llm={"model": MODEL, "concurrency": 8}) as w:
+        w.bulk.script = first(8, DOWN)
+        w.read(*(ticket(f"text {i}") for i in range(24)))
+        events = await w.events(24)
+        assert w.pipeline.gate.breaker(MODEL).openings == 1
+        assert {event["attempts"] for event in events} == {1}
+
+
+async def test_what_failed_before_an_outage_and_was_answered_since_keeps_its_attempts() -> None:
+    async with world(batch={"max_tickets": 1}) as w:
+        told = iter([DOWN, None, failure(Signal.QUOTA, status=402)])
+        w.bulk.script = lambda call: None if call.probe else next(told, None)
+        for text in ("one", "two"):
+            w.read(ticket(text))
+            await w.events(len(w.topic))
+        assert [sent.event["attempts"] for sent in w.outbox.sent] == [2, 1]
+
+
+async def test_texts_that_open_the_breaker_for_one_another_are_found_to_be_the_cause_all_the_same() -> None:
+    """The constant record passes each time, so it is no outage, however often the breaker opens."""
+    async with world(batch={"max_tickets": 1}, llm={"model": MODEL, "concurrency": 16}) as w:
+        w.bulk.script = holding("poison", DOWN)
+        w.read(*(ticket(f"poison {i}") for i in range(48)))
+        events = await w.events(48)
+        assert {event["reason"] for event in events} == {"unanswered"}
+        assert {event["attempts"] for event in events} == {5}
+
+
+async def test_after_connections_that_were_never_made_nobody_is_given_up() -> None:
+    async with world(**TEN) as w:
+        w.bulk.script = first(4, failure(Signal.UNREACHABLE))
+        w.read(*map(ticket, TEXTS))
+        events = await w.events(10)
+        assert {(event["status"], event["attempts"]) for event in events} == {("labelled", 1)}
