@@ -59,16 +59,17 @@ class Charging:
         """What the provider counts for a call, as far as we know."""
         return CHARGES[self.rule](size)
 
-    def sent(self, size: Size, now: float, rate_per_s: float) -> None:
-        """A call goes out, at the account's rate of tokens a second."""
+    def sent(self, size: Size, share: float, now: float, rate_per_s: float) -> None:
+        """A call goes out, at the account's rate of tokens a second; the other replicas, whose share is the
+        rest, are taken to do as we do."""
         self._refill(now, rate_per_s)
         for rule, mirror in self._mirrors.items():
-            mirror.level -= CHARGES[rule](size)
+            mirror.level -= CHARGES[rule](size) / share
 
-    def refused(self, size: Size) -> None:
+    def refused(self, size: Size, share: float) -> None:
         """The call was not let in: it was not counted."""
         for rule, mirror in self._mirrors.items():
-            mirror.level += CHARGES[rule](size)
+            mirror.level += CHARGES[rule](size) / share
 
     def left(self, tokens: int, now: float, rate_per_s: float) -> None:
         """The provider says how many tokens are left."""

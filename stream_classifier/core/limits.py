@@ -12,6 +12,9 @@ Rules
 * Urgent calls have a stock that bulk cannot use up: they go at once, into debt, and bulk waits for it.
 * A replica takes its share of the account: the fraction that its partitions are of all.
 * Limits that no setting names are learned from the headers; a header that is stricter than a setting holds.
+* What the headers say is left is the account's: other replicas and other programs have used of it, too.
+  Where our call found less than half of what the provider holds at once, we slow down in proportion; where
+  it found most of it, we go a little faster than our part: calls were late, or a guess was too careful.
 * A refusal slows the pace a little, success lets it recover: clocks, estimates and other users of the
   account are never known exactly.
 """
@@ -23,6 +26,10 @@ from stream_classifier.core.call import Outcome, RateHeaders, Signal
 from stream_classifier.core.charging import Charging, Size
 
 BURST_S = 1.0
+DEEP_S = 4.0  # where a provider holds less at once, a call or two empty it: what is left says nothing
+WINDOW_S = 60.0  # a minute's limit is whole again within a minute; a longer reset tells of a day's
+MUCH, LITTLE = 0.75, 0.5  # parts of what the provider holds at once; between them our pace is right
+FASTER_MAX = 0.1  # makes up for late calls and for a guess that was too careful; the provider bounds the rest
 ROUNDING = 1e-6  # units; what rounding leaves is no reason to wait, and a clock cannot wait so short
 STOCK_REFILL_S = 30.0  # from none to all: a burst of urgent tickets every half minute finds its stock
 PACE_MAX, PACE_MIN = 0.985, 0.5  # never quite all: a bucket that is always empty refuses at every jitter
@@ -36,12 +43,18 @@ class Bucket:
     """Units of the account, so many a minute; None: no limit is known, and nothing waits."""
 
     per_minute: float | None = None
+    correction: float = 1.0  # by what the provider says is left
     _level: float | None = None
     _at: float = 0.0
 
     def rate_per_s(self, part: float) -> float | None:
-        """Our part of the limit."""
-        return None if self.per_minute is None else self.per_minute / 60 * part
+        """What we may use of the limit, where this part of it is ours."""
+        return None if self.per_minute is None else self.per_minute / 60 * part * self.correction
+
+    @property
+    def account_per_s(self) -> float | None:
+        """All of the limit."""
+        return None if self.per_minute is None else self.per_minute / 60
 
     def wait_s(self, units: float, part: float, now: float) -> float:
         """Seconds until so many units may be used."""
@@ -61,6 +74,22 @@ class Bucket:
         """The provider's own word for the limit."""
         if per_minute and (self.per_minute is None or per_minute < self.per_minute):
             self.per_minute = float(per_minute)
+
+    def left(self, units: int | None, reset_s: float | None, limit: int | None, counted: int) -> None:
+        """The provider's word after a call that it counted as `counted` units: so many are left, and all
+        will be there again in `reset_s` (or a new window begins). Without either nothing changes."""
+        per_minute = limit or self.per_minute
+        if units is None or reset_s is None or not per_minute or reset_s > WINDOW_S:
+            return
+        refill = reset_s * per_minute / 60
+        whole = units + refill  # of a window, twice what is left while use is even: half, no reason to act
+        if whole < DEEP_S * per_minute / 60:
+            self.correction = 1.0
+            return
+        found = min((units + counted) / whole, 1.0)
+        whole_is_ours = limit is None or limit == self.per_minute  # else the setting is stricter on purpose
+        faster = min(max(found - MUCH, 0.0), FASTER_MAX) if whole_is_ours else 0.0
+        self.correction = 1.0 + faster - max(LITTLE - found, 0.0)
 
     def _capacity(self, rate: float) -> float:
         return max(BURST_S * rate, 1.0)
@@ -110,8 +139,20 @@ class Limiter:
         charged = self.charging.charge(size)
         self.requests.take(1, self._part, now)
         self.tokens.take(charged, self._part, now)
-        if rate := self.tokens.rate_per_s(1.0):
-            self.charging.sent(size, now, rate)
+        if rate := self.tokens.account_per_s:
+            self.charging.sent(size, self.share, now, rate)
+        return Reservation(size=size, charged=charged)
+
+    def enlarge(self, reservation: Reservation, size: Size, now: float) -> Reservation | None:
+        """The call that was reserved for is to be of this size; None where the tokens are not there now."""
+        charged = self.charging.charge(size)
+        more = charged - reservation.charged
+        if self.tokens.wait_s(more, self._part, now) > 0:
+            return None
+        self.tokens.take(more, self._part, now)
+        if rate := self.tokens.account_per_s:
+            self.charging.refused(reservation.size, self.share)
+            self.charging.sent(size, self.share, now, rate)
         return Reservation(size=size, charged=charged)
 
     def settle(self, reservation: Reservation, outcome: Outcome, now: float) -> None:
@@ -119,16 +160,17 @@ class Limiter:
         refused = outcome.signal is Signal.RATE_LIMITED
         if outcome.signal in NEVER_ARRIVED:
             self.requests.take(-1, self._part, now)
-        self.tokens.take(self._counted(reservation, outcome) - reservation.charged, self._part, now)
+        counted = self._counted(reservation, outcome)
+        self.tokens.take(counted - reservation.charged, self._part, now)
         if outcome.signal in NOT_COUNTED:
-            self.charging.refused(reservation.size)
+            self.charging.refused(reservation.size, self.share)
         self.pace = max(self.pace * PACE_DOWN, PACE_MIN) if refused else min(self.pace + PACE_UP, PACE_MAX)
-        self._hear(outcome.rate, now)
+        self._hear(outcome.rate, counted, now)
 
     def give_back(self, reservation: Reservation, now: float) -> None:
         """The call was cancelled; the provider may have counted its request."""
         self.tokens.take(-reservation.charged, self._part, now)
-        self.charging.refused(reservation.size)
+        self.charging.refused(reservation.size, self.share)
 
     def _counted(self, reservation: Reservation, outcome: Outcome) -> int:
         if outcome.signal in NOT_COUNTED:
@@ -140,12 +182,13 @@ class Limiter:
         )
         return self.charging.charge(used)
 
-    def _hear(self, rate: RateHeaders, now: float) -> None:
+    def _hear(self, rate: RateHeaders, counted: int, now: float) -> None:
         self.requests.heard(rate.limit_requests)
         self.tokens.heard(rate.limit_tokens)
-        tokens_per_s = self.tokens.rate_per_s(1.0)
-        if rate.remaining_tokens is not None and tokens_per_s:
-            self.charging.left(rate.remaining_tokens, now, tokens_per_s)
+        self.requests.left(rate.remaining_requests, rate.reset_requests_s, rate.limit_requests, 1)
+        self.tokens.left(rate.remaining_tokens, rate.reset_tokens_s, rate.limit_tokens, counted)
+        if rate.remaining_tokens is not None and (per_s := self.tokens.account_per_s):
+            self.charging.left(rate.remaining_tokens, now, per_s)
 
     def _in_stock(self, now: float) -> bool:
         back = (now - self._stock_at) * self.stock / STOCK_REFILL_S

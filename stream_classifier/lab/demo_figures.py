@@ -57,6 +57,7 @@ class Sources:
         """What is to be shown now, so many seconds after the first ticket."""
         results, now = self.results, take(self.tally)
         urgent_calls = int(self.tally.count(measures.CALLS, Lane.URGENT))
+        of_one_text = urgent_calls + int(self.tally.count(measures.CALLS, "probe"))
         return DemoFigures(
             elapsed_s=elapsed_s,
             planned=self.planned,
@@ -75,11 +76,12 @@ class Sources:
             shared=results.decided_by[DecidedBy.SHARED],
             calls=self.provider.calls,
             urgent_calls=urgent_calls,
-            texts_per_call=(self.provider.records_asked - urgent_calls)
-            / max(self.provider.calls - urgent_calls, 1),
+            texts_per_call=(self.provider.records_asked - of_one_text)
+            / max(self.provider.calls - of_one_text, 1),
             tokens=sum(model.tokens_in + model.tokens_out for model in self.provider.by_model.values()),
             cost_usd=now.cost_usd or 0.0,
             single_cost_usd=now.single_cost_usd or 0.0,
+            single_cached_cost_usd=now.single_cached_cost_usd,
             urgent=results.latency(Lane.URGENT),
             bulk=results.latency(Lane.BULK),
             provider=f"paused: {', '.join(now.paused)}" if now.paused else "answering",

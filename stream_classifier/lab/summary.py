@@ -7,6 +7,7 @@ from rich.constrain import Constrain
 from rich.padding import Padding
 from rich.text import Text
 
+from stream_classifier.core.prices import PREFIX_CACHE_FROM_TOKENS
 from stream_classifier.lab.figures import DemoFigures, listed
 from stream_classifier.lab.screen import BAD, BULK, GOOD, NAME_WIDTH, bar, cost_bars, grid, latency_rows
 
@@ -20,6 +21,10 @@ SIMULATED = (
     "embedded broker's, which hands over new records less promptly than Apache Kafka."
 )
 
+NO_PREFIX = (
+    f"A provider's prefix cache keeps beginnings of {PREFIX_CACHE_FROM_TOKENS:,} tokens and more; what these "
+    "calls have in common is shorter, so it would have saved nothing."
+)
 
 CHECKED = "Counted in the topics: each record's offset was looked for in what came out."
 
@@ -33,7 +38,7 @@ def _parts(figures: DemoFigures, model: str) -> Iterator[RenderableType]:
     yield _what_came(figures)
     yield _labels(figures)
     yield _who_answered(figures)
-    yield Group(Text(f"What it cost at the list prices of {model}", "bold"), cost_bars(figures, WIDTH))
+    yield _what_it_cost(figures, model)
     yield Group(Text("How long tickets waited", "bold"), latency_rows(figures))
     yield Text(SIMULATED, "dim")
 
@@ -73,6 +78,12 @@ def _labels(figures: DemoFigures) -> RenderableType:
         share = Text.assemble((f"{count:,}", "bold"), f"  {count * 100 / total:.0f} %")
         table.add_row(Text(label), bar(count / most, WIDTH - NAME_WIDTH - 19, BULK), share)
     return Group(Text("What they were labelled", "bold"), table)
+
+
+def _what_it_cost(figures: DemoFigures, model: str) -> RenderableType:
+    title = Text(f"What it cost at the list prices of {model}", "bold")
+    remark = [Text(NO_PREFIX, "dim")] if figures.single_cached_cost_usd == figures.single_cost_usd else []
+    return Group(title, cost_bars(figures, WIDTH), *remark)
 
 
 def _who_answered(figures: DemoFigures) -> RenderableType:

@@ -81,6 +81,7 @@ def _since_start(snapshot: Snapshot) -> list[tuple[str, str]]:
         ("Calls to the provider", f"{sums['calls']:,}"),
         ("Cost", _usd(sums["cost_usd"])),
         ("Saved against one call a ticket", _usd(sums["saved_usd"])),
+        ("Saved against that with a prefix cache", _usd(sums["saved_cached_usd"])),
     ]
 
 

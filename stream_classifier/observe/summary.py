@@ -1,7 +1,8 @@
 """The summary line: what came in and went out since the last one, and what is the matter now.
 
 All of it is read from the tally. Money is compared with one call a ticket, from the same counts; where no
-price is known the amounts are null, not zero.
+price is known the amounts are null, not zero. There are two such comparisons, without and with a provider's
+prefix cache.
 """
 
 import asyncio
@@ -34,6 +35,7 @@ class Snapshot:
     calls: float = 0
     cost_usd: float | None = None  # None: no call yet, or no price known
     single_cost_usd: float | None = None
+    single_cached_cost_usd: float | None = None
 
     in_flight: float = 0
     oldest_s: float = 0.0
@@ -54,6 +56,7 @@ class Summarised(TypedDict):
     calls: int
     cost_usd: float | None
     saved_usd: float | None
+    saved_cached_usd: float | None
     in_flight: int
     oldest_s: float
     lag: int
@@ -77,6 +80,7 @@ def take(tally: Tally) -> Snapshot:
         calls=tally.count(measures.CALLS),
         cost_usd=_amount(tally, measures.COST),
         single_cost_usd=_amount(tally, measures.SINGLE_COST),
+        single_cached_cost_usd=_amount(tally, measures.SINGLE_CACHED_COST),
         in_flight=sum(_read(tally, measures.IN_FLIGHT).values()),
         oldest_s=max(_read(tally, measures.OLDEST).values(), default=0.0),
         lag=sum(_read(tally, measures.LAG).values()),
@@ -86,9 +90,9 @@ def take(tally: Tally) -> Snapshot:
 
 def summarise(before: Snapshot, after: Snapshot) -> Summarised:
     """What happened between the two, and the state at the second. Amounts to a millionth of a dollar."""
-    cost, single = after.cost_usd, after.single_cost_usd
-    spent = None if cost is None else cost - (before.cost_usd or 0)
-    single_spent = None if single is None else single - (before.single_cost_usd or 0)
+    spent = _grown(before.cost_usd, after.cost_usd)
+    single = _grown(before.single_cost_usd, after.single_cost_usd)
+    single_cached = _grown(before.single_cached_cost_usd, after.single_cached_cost_usd)
     return {
         "records_in": int(after.records - before.records),
         "events_out": int(after.events - before.events),
@@ -99,7 +103,8 @@ def summarise(before: Snapshot, after: Snapshot) -> Summarised:
         "dead_letters": int(after.dead_letters - before.dead_letters),
         "calls": int(after.calls - before.calls),
         "cost_usd": None if spent is None else round(spent, 6),
-        "saved_usd": None if spent is None or single_spent is None else round(single_spent - spent, 6),
+        "saved_usd": _saved(single, spent),
+        "saved_cached_usd": _saved(single_cached, spent),
         "in_flight": int(after.in_flight),
         "oldest_s": round(after.oldest_s, 1),
         "lag": int(after.lag),
@@ -131,6 +136,14 @@ class Summary:
             self.report()
 
 
+def _grown(before: float | None, after: float | None) -> float | None:
+    return None if after is None else after - (before or 0)
+
+
+def _saved(single: float | None, spent: float | None) -> float | None:
+    return None if single is None or spent is None else round(single - spent, 6)
+
+
 def _amount(tally: Tally, measure: Measure) -> float | None:
     return tally.count(measure) if measure in tally.counters else None
 
@@ -141,8 +154,9 @@ def _read(tally: Tally, measure: Measure) -> GaugeRows:
 
 
 def _paused(tally: Tally) -> tuple[str, ...]:
-    """The reasons for which something waits: open breakers and paused partitions."""
+    """The reasons for which something waits: open breakers, spent budgets and paused partitions."""
     breakers = _read(tally, measures.BREAKER_OPEN)
     partitions = _read(tally, measures.PARTITIONS_PAUSED)
     reasons = {reason for (_, reason), is_open in breakers.items() if is_open}
+    reasons |= {"budget" for used in _read(tally, measures.BUDGET_USED).values() if used >= 1}
     return tuple(sorted(reasons | {reason for (reason,), paused in partitions.items() if paused}))

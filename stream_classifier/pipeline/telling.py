@@ -4,7 +4,6 @@ Known tickets are counted once a poll, since they come by the ten thousand a sec
 each that a person must look at has its line; all others only where the log is at `debug`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypedDict
 
@@ -14,6 +13,7 @@ from stream_classifier.core import measures
 from stream_classifier.core.answer import DecidedBy, Lane
 from stream_classifier.core.event import Subject, event_id, latency_ms
 from stream_classifier.core.journey import Decision
+from stream_classifier.core.prices import SingleCalls
 from stream_classifier.core.tally import Tally
 
 log = structlog.get_logger(__name__)
@@ -32,12 +32,12 @@ class Told(TypedDict):
 
 @dataclass(slots=True, kw_only=True)
 class Telling:
-    """`single_cost_usd` gives what one call for a text of so many tokens would cost; `each` says whether
-    every ticket has its line."""
+    """`single_calls` says what one call a ticket would cost; `each` says whether every ticket has its
+    line."""
 
     tally: Tally
     cache_name: str
-    single_cost_usd: Callable[[int], float | None]
+    single_calls: SingleCalls
     each: bool
     _known_s: dict[Lane, list[float]] = field(default_factory=lambda: {lane: [] for lane in Lane})
     _known_tokens: int = 0
@@ -80,9 +80,12 @@ class Telling:
             self._say(subject, decision.decided_by, decision.reason)
 
     def _single_cost(self, tokens: int, tickets: int) -> None:
-        cost_usd = self.single_cost_usd(tokens // tickets)
-        if cost_usd is not None:
-            self.tally.add(measures.SINGLE_COST, n=cost_usd * tickets)
+        for measure, cost_usd in (
+            (measures.SINGLE_COST, self.single_calls.cost_usd(tokens, tickets)),
+            (measures.SINGLE_CACHED_COST, self.single_calls.cached_cost_usd(tokens, tickets)),
+        ):
+            if cost_usd is not None:
+                self.tally.add(measure, n=cost_usd)
 
     def _say(self, subject: Subject, decided_by: DecidedBy | None, reason: str | None) -> None:
         told: Told = {

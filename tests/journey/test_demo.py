@@ -74,11 +74,9 @@ def test_every_record_came_out_once(whole: Ended) -> None:
 
 
 def test_the_summary_sets_the_cost_against_one_call_a_ticket(whole: Ended) -> None:
-    single, ours = (
-        float(found)
-        for found in re.findall(r"(?:one call a ticket|batched and cached)\D*\$([\d.]+)", whole.out)
-    )
-    assert 0 < ours < single
+    names = r"(?:one call a ticket|with prefix cache|batched and cached)"
+    single, cached, ours = (float(found) for found in re.findall(rf"{names}\D*\$([\d.]+)", whole.out))
+    assert 0 < ours < cached <= single
 
 
 def test_without_a_terminal_progress_is_plain_lines(whole: Ended) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from benchmarks.figures import Figure, Findings, percentile
 from benchmarks.goodput import Outcome
 from benchmarks.hot_path import TICKET_BYTES, Round, made_ticket
+from benchmarks.limits_log import FROM_S, REQUESTS, TOKENS, UNTIL_S, use_of
 from benchmarks.report import as_json, table
 from benchmarks.schedule import fewest_calls, greedy_s
 
@@ -118,6 +119,7 @@ def _outcome(sent: int, *events: dict[str, str | None], dead_letters: int = 0) -
         calls=[],
         cost_usd=0.0,
         single_cost_usd=0.0,
+        single_cached_cost_usd=0.0,
     )
 
 
@@ -134,3 +136,42 @@ def test_a_dead_letter_is_not_lost() -> None:
 def test_texts_are_counted_once_and_only_those_that_need_a_call() -> None:
     outcome = _outcome(3, _event("0"), _event("1"), _event("2", "n1:empty", "no_text"))
     assert outcome.texts == 1
+
+
+def _calls(number: int, tokens: int, *, status: int = 200, from_s: float = FROM_S) -> list[dict[str, float]]:
+    """So many calls, evenly over the time from `from_s` on; the clock of the log began at 1,000."""
+    step_s = (UNTIL_S - from_s) / number
+    return [
+        {"start_s": 1000 + from_s + n * step_s, "status": status, "tokens_counted": tokens}
+        for n in range(number)
+    ]
+
+
+def test_limits_that_are_used_up_are_used_wholly() -> None:
+    use = use_of(_calls(2 * REQUESTS, TOKENS // REQUESTS), 1000)
+    assert (use.requests, use.tokens, use.refused) == pytest.approx((1.0, 1.0, 0.0))
+
+
+def test_the_scarcer_limit_is_the_one_of_which_more_is_used() -> None:
+    use = use_of(_calls(REQUESTS, TOKENS // REQUESTS * 2), 1000)
+    assert (use.scarcer, use.other) == pytest.approx((1.0, 0.5))
+
+
+def test_what_was_refused_used_nothing_and_counts_as_refused() -> None:
+    use = use_of([*_calls(30, 500), *_calls(10, 0, status=429)], 1000)
+    assert (use.calls, use.refused) == (40, 0.25)
+    assert use.requests == pytest.approx(30 / (2 * REQUESTS))
+
+
+def test_calls_before_the_window_use_nothing_of_it_and_may_be_refused_all_the_same() -> None:
+    early = [{"start_s": 1000 + FROM_S / 2, "status": 429, "tokens_counted": 0}]
+    late = [{"start_s": 1000 + UNTIL_S, "status": 200, "tokens_counted": 10**6}]
+    before = [{"start_s": 999.0, "status": 429, "tokens_counted": 0}]
+    use = use_of([*before, *early, *_calls(9, 500), *late], 1000)
+    assert (use.calls, use.refused) == (10, 0.1)
+    assert use.tokens == pytest.approx(9 * 500 / (2 * TOKENS))
+
+
+def test_without_a_call_there_is_no_use() -> None:
+    with pytest.raises(ValueError, match="nothing was called"):
+        use_of([], 1000)

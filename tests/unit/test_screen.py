@@ -127,6 +127,14 @@ def test_the_summary_says_that_the_provider_was_simulated() -> None:
     assert "simulated" in drawn(summary(ENDED, model="m"))
 
 
+@pytest.mark.parametrize(("cached_cost_usd", "said"), [(0.0512, True), (0.0381, False)])
+def test_the_summary_says_so_where_a_prefix_cache_would_have_saved_nothing(
+    cached_cost_usd: float, said: bool
+) -> None:
+    shown = drawn(summary(replace(ENDED, single_cached_cost_usd=cached_cost_usd), model="m"))
+    assert ("would have saved nothing" in " ".join(shown.split())) is said
+
+
 def test_a_cost_that_a_prefix_cache_would_have_is_left_out_where_it_is_not_known() -> None:
     shown = drawn(summary(replace(ENDED, single_cached_cost_usd=None), model="m"))
     assert "prefix cache" not in shown

@@ -135,6 +135,12 @@ def test_a_fat_reply_budget_counts_against_the_token_limit() -> None:
     assert (error["type"], error["code"]) == ("tokens", "rate_limit_exceeded")
 
 
+def test_the_tokens_that_a_call_takes_of_the_limit_are_told_and_none_where_it_is_turned_away() -> None:
+    provider = new_provider(tokens_per_minute=60_000)
+    counted = [ask(provider, chat_body(max_tokens=10_000)).tokens_counted for _ in "12"]
+    assert counted == [10_000, 0]
+
+
 def test_every_response_says_how_the_limits_stand() -> None:
     assert ask(new_provider(requests_per_minute=600)).headers["x-ratelimit-remaining-requests"] == "9"
 

@@ -27,6 +27,7 @@ def tally() -> Tally:
     tally.add(measures.CALLS, "bulk", "gpt-4o-mini", "answered", n=2)
     tally.add(measures.COST, "gpt-4o-mini", n=0.01)
     tally.add(measures.SINGLE_COST, n=0.04)
+    tally.add(measures.SINGLE_CACHED_COST, n=0.025)
     return tally
 
 
@@ -44,10 +45,23 @@ def test_saved_is_measured_against_one_call_a_ticket(tally: Tally) -> None:
     assert (since_start(tally)["cost_usd"], since_start(tally)["saved_usd"]) == (0.01, 0.03)
 
 
+def test_saved_is_measured_against_the_same_with_a_prefix_cache_too(tally: Tally) -> None:
+    assert since_start(tally)["saved_cached_usd"] == 0.015
+
+
+def test_what_was_saved_adds_up_over_the_lines(tally: Tally) -> None:
+    first = take(tally)
+    tally.add(measures.COST, "gpt-4o-mini", n=0.01)
+    tally.add(measures.SINGLE_CACHED_COST, n=0.05)
+    line = summarise(first, take(tally))
+    assert (line["cost_usd"], line["saved_usd"], line["saved_cached_usd"]) == (0.01, -0.01, 0.04)
+
+
 def test_without_a_known_price_the_amounts_are_null_and_not_zero() -> None:
     tally = Tally()
     tally.add(measures.CALLS, "bulk", "llama", "answered")
-    assert (since_start(tally)["cost_usd"], since_start(tally)["saved_usd"]) == (None, None)
+    line = since_start(tally)
+    assert (line["cost_usd"], line["saved_usd"], line["saved_cached_usd"]) == (None, None, None)
 
 
 def test_the_state_of_the_moment_comes_from_the_gauges(tally: Tally) -> None:

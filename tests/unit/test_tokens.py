@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from stream_classifier.core.tokens import (
     CALL_TOKENS,
     CLASSES,
+    DOUBT,
+    LEAST_DOUBT,
     MAX_REPLY_TOKENS,
     TRUSTED_CALLS,
     ReplyBudget,
@@ -90,6 +92,41 @@ def test_whatever_a_provider_counts_the_estimate_stays_in_bounds(calls: list[tup
         estimator.learn(texts, tokens_in)
     for text in TEXTS.values():
         assert len(text) * 0.1 <= estimator.estimate(text) <= len(text.encode())
+
+
+# ----------------------------------------------------------------------------------------------- doubt
+
+
+@given(st.text(), st.lists(st.tuples(st.text(), st.integers(0, 10**5)), max_size=20))
+def test_what_is_not_exceeded_is_never_below_the_estimate_nor_above_the_bytes(
+    text: str, calls: list[tuple[str, int]]
+) -> None:
+    estimator = TokenEstimator()
+    for sent, tokens_in in calls:
+        estimator.learn([sent], tokens_in)
+    size_bytes = len(text.encode(errors="surrogatepass"))
+    assert estimator.estimate(text) <= estimator.at_most(text) <= size_bytes
+
+
+@pytest.mark.parametrize("true_ratio", [0.6, 1.0, 1.3, 1 + DOUBT])
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_no_call_has_more_tokens_than_expected_at_most_from_the_first_to_the_last(
+    text: str, true_ratio: float
+) -> None:
+    estimator = TokenEstimator()
+    actual = int(estimator.estimate(text) * true_ratio)
+    for _ in range(60):
+        assert actual <= estimator.at_most(text)
+        estimator.learn([text], actual + CALL_TOKENS)
+
+
+def test_what_is_learned_of_one_script_takes_no_doubt_from_another() -> None:
+    estimator = TokenEstimator()
+    before = estimator.at_most(TEXTS["japanese"])
+    for _ in range(50):
+        estimator.learn(["word " * 100], estimator.estimate("word " * 100) + CALL_TOKENS)
+    assert estimator.at_most(TEXTS["japanese"]) == before
+    assert estimator.at_most("word " * 100) <= estimator.estimate("word " * 100) * (1 + LEAST_DOUBT) + 1
 
 
 # -------------------------------------------------------------------------------------- the reply budget

@@ -59,6 +59,7 @@ class Verdict:
     breaks: Break | None = None
     request: ChatRequest | None = None  # None where it could not be read
     usage: Usage | None = None  # None where the model was not asked
+    tokens_counted: int = 0  # against the limit of tokens a minute
     fault: str | None = None
 
 
@@ -125,7 +126,14 @@ class Provider:
     def _admit(self, request: ChatRequest) -> Verdict:
         strike = self.faults.strike(request, at_the_door=True)
         tokens_in = count_prompt(request.parts)
-        limited = self._limits.admit(max(tokens_in, request.max_tokens or 0), self._now)
+        counted = max(tokens_in, request.max_tokens or 0)
+        limited = self._limits.admit(counted, self._now)
+        verdict = self._decided(request, tokens_in, strike, limited)
+        return verdict if limited else replace(verdict, tokens_counted=counted)
+
+    def _decided(
+        self, request: ChatRequest, tokens_in: int, strike: Strike | None, limited: Limited | None
+    ) -> Verdict:
         if strike:
             return self._stopped_at_the_door(request, strike)
         if limited:

@@ -104,6 +104,7 @@ class Simulator:
     def _enter(self, call: CallRecord, verdict: Verdict) -> None:
         """Count what the call asks for, and what it will get."""
         call.status, call.fault = verdict.status, verdict.fault
+        call.tokens_counted = verdict.tokens_counted
         if verdict.request:
             call.model, call.records = verdict.request.model, len(verdict.request.records)
             texts = [record.text for record in verdict.request.records]

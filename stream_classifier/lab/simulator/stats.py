@@ -26,6 +26,7 @@ class CallRecord:
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
+    tokens_counted: int = 0  # against the limit of tokens a minute; 0 where it was turned away
 
 
 @dataclass(slots=True, kw_only=True)
