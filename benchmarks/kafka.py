@@ -153,10 +153,10 @@ async def the_ends(bootstrap_servers: str) -> AsyncIterator[Ends]:
         yield Ends(consumer)
 
 
-async def committed(topics: Topics, count: int) -> None:
-    """Return when the group has committed so many records. Raises TimeoutError where it does not soon."""
+async def committed(topics: Topics, count: int, within_s: float = COMMIT_WAIT_S) -> None:
+    """Return when the group has committed so many records. Raises TimeoutError where it does not in time."""
     positions = 0
-    async with asyncio.timeout(COMMIT_WAIT_S), admin_of(topics.bootstrap_servers) as admin:
+    async with asyncio.timeout(within_s), admin_of(topics.bootstrap_servers) as admin:
         while positions < count:
             await asyncio.sleep(POLL_S)
             offsets = await admin.list_consumer_group_offsets(topics.group_id)

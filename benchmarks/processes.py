@@ -43,6 +43,12 @@ class Process(Daemon):
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def rss_mib(self) -> float:
+        """The memory that it has in use now, in MiB (Linux: /proc)."""
+        assert self._process is not None
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
     async def ready(self, path: str) -> None:
         """Return when `path` answers 200. Raises `DidNotStart`."""
         try:
@@ -80,11 +86,11 @@ def running(process: Process) -> Iterator[Process]:
         process.kill()
 
 
-def simulator(directory: Path, *options: str) -> Process:
+def simulator(directory: Path, *options: str, name: str = "simulator") -> Process:
     """The simulated provider, with options of `stream-classifier simulate-llm`."""
     [port] = free_ports(1)
     command = [sys.executable, "-m", "stream_classifier", "simulate-llm", "--port", str(port), *options]
-    return Process("simulator", command, directory / "simulator.log", f"http://{HOST}:{port}")
+    return Process(name, command, directory / f"{name}.log", f"http://{HOST}:{port}")
 
 
 def service(directory: Path, topics: Topics, provider: Process, settings: Mapping[str, Any]) -> Process:

@@ -60,6 +60,17 @@ class Desk:
             await self._send_bulk(max(backlog - (self.bulk_sent - self.bulk_labelled), 0))
             await self._send_urgent(ticket_id, number)
             await asyncio.sleep(SPACING_S)
+        return await self._times_ms(names)
+
+    async def burst(self, name: str, count: int) -> list[float]:
+        """Milliseconds of `count` urgent tickets that are sent together."""
+        names = [f"{name}-{number}" for number in range(count)]
+        for number, ticket_id in enumerate(names):
+            await self._send_urgent(ticket_id, number)
+        return await self._times_ms(names)
+
+    async def _times_ms(self, names: Sequence[str]) -> list[float]:
+        """Of these tickets, when the events of all have come."""
         async with asyncio.timeout(STALL_S):
             while not self.times_ms.keys() >= set(names):
                 self.arrived.clear()
@@ -103,7 +114,7 @@ async def measure(bootstrap_servers: str, directory: Path, size: Size) -> Findin
             process = service(directory, topics, provider, {})
             with running(process):
                 await process.ready("/readyz")
-                async with _desk(topics) as desk:
+                async with a_desk(topics) as desk:
                     await desk.alone("warm-up", WARM_UP)
                     alone = await desk.alone("alone", size.tickets)
                     [burst] = await desk.behind(size.backlog, "burst", 1)
@@ -112,11 +123,18 @@ async def measure(bootstrap_servers: str, directory: Path, size: Size) -> Findin
 
 
 @asynccontextmanager
-async def _desk(topics: Topics) -> AsyncIterator[Desk]:
+async def a_desk(topics: Topics, isolation_level: str = "read_uncommitted") -> AsyncIterator[Desk]:
+    """A desk on these topics; its events are those that a reader of this isolation level sees."""
     servers = topics.bootstrap_servers
+    reader = AIOKafkaConsumer(
+        topics.output,
+        bootstrap_servers=servers,
+        auto_offset_reset="earliest",
+        isolation_level=isolation_level,
+    )
     async with (
         AIOKafkaProducer(bootstrap_servers=servers) as producer,
-        AIOKafkaConsumer(topics.output, bootstrap_servers=servers, auto_offset_reset="earliest") as consumer,
+        reader as consumer,
         asyncio.TaskGroup() as tasks,
     ):
         desk = Desk(topics=topics, producer=producer)

@@ -14,7 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stream_classifier.core.answer import DecidedBy, Lane, Reason
+from stream_classifier.core.doubts import Doubts
+from stream_classifier.core.finished_map import Mark
 from stream_classifier.core.key_order import KeyOrder
+from stream_classifier.core.known import Known
 from stream_classifier.core.ledger import Ledger
 
 Headers = Sequence[tuple[str, bytes]]
@@ -24,11 +27,13 @@ OwnHeaders = list[tuple[str, bytes]]  # of what we send; the client's batch buil
 @dataclass(slots=True, eq=False, kw_only=True)
 class Partition:
     """An input partition for one assignment. Once `open` is false nothing of it may be published, ever:
-    one last commit says what is done, and a new assignment makes a new object."""
+    one last commit says what is done, and a new assignment makes a new object. `committed` is what the
+    group's commit said when it was assigned."""
 
     topic: str
     number: int
     ledger: Ledger
+    committed: Mark = (-1, "")
     order: "KeyOrder[Delivery]" = field(default_factory=KeyOrder)
     open: bool = True
 
@@ -76,28 +81,33 @@ class Delivery:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Waiting:
-    """A ticket that waits for its answer. `text` is what the model will see."""
+    """A ticket that waits for its answer. `utf8` is the text that the model will see: tens of thousands
+    may wait, and as a `str` a text with one emoji takes four bytes a character."""
 
     delivery: Delivery
     part: int | None  # its place in an array of tickets; None where the record is one ticket
     ticket_id: str
     tenant: str | None
     revision: str | None
-    text: str
+    utf8: bytes
     text_digest: str
     tokens: int
     truncated: bool
     urgent_key: bytes
     bulk_key: bytes
+    fallback_keys: tuple[bytes, ...] = ()  # one a fallback model, in the order of the settings
+    takes_fallbacks: bool = False  # its lane's first model was out when it came
     decision: Decision | None = None
     asks: "list[Ask]" = field(default_factory=list)
 
     @property
     def keys(self) -> tuple[bytes, ...]:
-        """The cache keys whose answer serves it: an urgent ticket takes that of either model."""
-        if self.delivery.lane is Lane.URGENT and self.urgent_key != self.bulk_key:
-            return (self.bulk_key, self.urgent_key)
-        return (self.bulk_key,)
+        """The cache keys whose answer serves it, the best first: an urgent ticket takes that of either
+        model, and while the first model is out one takes a fallback's."""
+        own = {self.bulk_key: None}
+        if self.delivery.lane is Lane.URGENT:
+            own[self.urgent_key] = None
+        return (*own, *self.fallback_keys) if self.takes_fallbacks else (*own,)
 
     @property
     def live(self) -> bool:
@@ -117,18 +127,32 @@ class Spent:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Ask:
-    """One text in question: asked once, however many tickets wait for it."""
+    """One text in question: asked once, however many tickets wait for it. `utf8` is its tickets'."""
 
     key: bytes
     lane: Lane
-    text: str
+    utf8: bytes
     tokens: int
     asked_at: float  # when its first ticket began to wait, on the loop's clock
+    tenant: str | None = None  # of its first ticket
     alone: bool | None = None  # it speaks to the model (`core/orders.py`); None: not looked at yet
+    renews: Known | None = None  # nobody waits: the answer is to take this one's place in the cache
     waiters: list[Waiting] = field(default_factory=list)
     attempts: int = 0
     flaws: int = 0  # replies that did not answer it rightly
+    doubts: Doubts | None = None  # of both, what an outage gives back
     spent: Spent = field(default_factory=Spent)
+
+    @property
+    def text(self) -> str:
+        """What the model will see."""
+        return self.utf8.decode()
+
+    def give_back(self, model: str) -> None:
+        """Calls to this model failed by no fault of the text."""
+        if self.doubts is not None and (doubt := self.doubts.by_model.pop(model, None)):
+            self.attempts -= doubt.attempts
+            self.flaws -= doubt.flaws
 
     @property
     def wanted(self) -> bool:

@@ -4,6 +4,9 @@ Rules of `Stillness`:
 
 - Progress is movement of the committed position or of the number of finished records. Both count: behind
   a slow head of the line the position stands while later records finish.
+- A partition whose oldest record still stands in the lanes' common line moves as that line moves. Before a
+  slow provider it may stand behind another partition's backlog for hours, and a restart would only put it
+  there again. Once its turn has come it must move by itself.
 - Time counts only between two looks that both found work, no progress and no excuse. An excuse is a pause
   with a reason (outage, quota, limit, budget): it stops the count and does not clear it.
 - One step counts for `longest_step_s` at most. A process that was frozen looks again after an hour and
@@ -18,7 +21,7 @@ from dataclasses import dataclass
 class _Look:
     """What was found at the last look at a partition; `still_s` is what has counted up to then."""
 
-    mark: tuple[int, int]
+    mark: tuple[int, int, int | None]
     counting: bool
     at: float
     still_s: float = 0.0
@@ -33,10 +36,20 @@ class Stillness:
         self._looks: dict[int, _Look] = {}
 
     def seen(
-        self, partition: int, *, position: int, finished: int, has_work: bool, excused: bool, now: float
+        self,
+        partition: int,
+        *,
+        position: int,
+        finished: int,
+        has_work: bool,
+        excused: bool,
+        now: float,
+        behind: int | None = None,
     ) -> None:
-        """Enter one look: the position to commit, the records finished so far, and what explains a rest."""
-        look = _Look(mark=(position, finished), counting=has_work and not excused, at=now)
+        """Enter one look: the position to commit, the records finished so far, and what explains a rest.
+        `behind` says how far the line has moved in which its oldest record stands; None where it stands in
+        none."""
+        look = _Look(mark=(position, finished, behind), counting=has_work and not excused, at=now)
         before = self._looks.get(partition)
         if before is not None and has_work and before.mark == look.mark:
             look.still_s = before.still_s

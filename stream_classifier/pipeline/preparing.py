@@ -4,8 +4,9 @@ Repeats are common and normalising is the dearest step of the hot path, so the r
 text in a memo of bounded size.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from sys import getsizeof
 
 from stream_classifier.core.cache_key import KeyMaker
 from stream_classifier.core.memo import Memo
@@ -22,10 +23,11 @@ ENTRY_OVERHEAD_BYTES = 700  # keys, digest and objects beside the text itself
 class Prepared:
     """A text, ready to be known or asked. `keyword` is the triage keyword found in it, if any."""
 
-    text: str  # what the model sees
+    utf8: bytes  # what the model sees
     digest: str
     bulk_key: bytes
     urgent_key: bytes
+    fallback_keys: tuple[bytes, ...]
     tokens: int
     truncated: bool
     keyword: str | None
@@ -40,6 +42,7 @@ class Preparer:
         triage: Triage,
         bulk_keys: KeyMaker,
         urgent_keys: KeyMaker,
+        fallback_keys: Sequence[KeyMaker] = (),
         estimate: Callable[[str], int],
         max_chars: int,
         left_out: Collection[str],
@@ -48,6 +51,7 @@ class Preparer:
         self._triage = triage
         self._bulk_keys = bulk_keys
         self._urgent_keys = urgent_keys
+        self._fallback_keys = fallback_keys
         self._estimate = estimate
         self._max_chars = max_chars
         self._left_out = left_out
@@ -60,18 +64,21 @@ class Preparer:
         prepared = self._memo.get(raw)
         if prepared is None:
             prepared = self._prepare(ticket, tenant)
-            size_bytes = 2 * len(prepared.text) + len(ticket.body) + ENTRY_OVERHEAD_BYTES
+            size_bytes = getsizeof(prepared.utf8) + getsizeof(ticket.body) + ENTRY_OVERHEAD_BYTES
             self._memo.put(raw, prepared, size_bytes)
         return prepared
 
     def _prepare(self, ticket: Ticket, tenant: str | None) -> Prepared:
         text, truncated = model_text(ticket, self._max_chars, self._left_out)
         normalised = normalise(text)
+        bulk_key = self._bulk_keys.key(normalised, tenant)
+        urgent_key = self._urgent_keys.key(normalised, tenant)
         return Prepared(
-            text=text,
+            utf8=text.encode(),
             digest=text_digest(normalised),
-            bulk_key=self._bulk_keys.key(normalised, tenant),
-            urgent_key=self._urgent_keys.key(normalised, tenant),
+            bulk_key=bulk_key,
+            urgent_key=bulk_key if urgent_key == bulk_key else urgent_key,  # one object for one model
+            fallback_keys=tuple(keys.key(normalised, tenant) for keys in self._fallback_keys),
             tokens=self._estimate(text),
             truncated=truncated,
             keyword=self._triage.keyword_in(text),

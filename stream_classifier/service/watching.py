@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.journey import Partition
+from stream_classifier.core.ledger import Ledger
 from stream_classifier.core.stillness import Stillness
 from stream_classifier.core.tally import GaugeRows, Measure, Tally
-from stream_classifier.kafka.outbox import Outbox
+from stream_classifier.kafka.delivery import Outbox
 from stream_classifier.kafka.session import Session
+from stream_classifier.lanes.bulk import BulkLane
 from stream_classifier.observe.health import Health, standing_still
 from stream_classifier.service.parts import Pipeline
 
@@ -39,6 +41,8 @@ class Watch:
         partitions = session.assignment.partitions if session else {}
         self.stillness.keep_only([tp.partition for tp in partitions])
         excused = self._excused()
+        self.pipeline.gate.spending.look()
+        self.pipeline.arrivals.storms.look()
         for tp, partition in partitions.items():
             ledger = partition.ledger
             self.stillness.seen(
@@ -48,6 +52,7 @@ class Watch:
                 has_work=bool(ledger.unfinished),
                 excused=excused,
                 now=self.now(),
+                behind=_behind(ledger, self.pipeline.lanes.bulk),
             )
 
     def health(self) -> Health:
@@ -77,7 +82,9 @@ class Watch:
         if self.outbox.unacknowledged_s() > UNACKNOWLEDGED_S:
             return True
         gate = self.pipeline.gate
-        return any(breaker.open for breaker in gate.breakers.values()) or gate.paused(Lane.BULK)
+        if gate.paused(Lane.BULK) or gate.spending.spent(Lane.BULK):
+            return True
+        return any(breaker.open for breaker in gate.breakers.values())
 
     def _declare_gauges(self) -> None:
         gauges: dict[Measure, Callable[[], GaugeRows]] = {
@@ -85,6 +92,7 @@ class Watch:
             measures.IN_FLIGHT_BYTES: lambda: {(): self._in_flight()[1]},
             measures.WAITING: lambda: {(lane,): self.pipeline.flights.waiting(lane) for lane in Lane},
             measures.BREAKER_OPEN: self._breakers,
+            measures.BUDGET_USED: self.pipeline.gate.spending.used,
             measures.PARTITIONS_OWNED: lambda: {(): len(self._partitions())},
             measures.PARTITIONS_PAUSED: self._paused,
             measures.POSITION: self._positions,
@@ -124,3 +132,9 @@ class Watch:
     def _oldest(self) -> GaugeRows:
         read_at = {p.number: p.ledger.oldest_read_at() for p in self._partitions()}
         return {(str(n),): 0.0 if at is None else self.now() - at for n, at in read_at.items()}
+
+
+def _behind(ledger: Ledger, bulk: BulkLane) -> int | None:
+    """How far the bulk line has moved, if the oldest unfinished record was read after what is next in it."""
+    oldest, next_read_at = ledger.oldest_read_at(), bulk.next_read_at()
+    return None if oldest is None or next_read_at is None or oldest < next_read_at else bulk.taken

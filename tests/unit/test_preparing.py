@@ -34,8 +34,8 @@ def preparer(*, estimate: Callable[[str], int] = len, isolate_tenants: bool = Fa
 
 def test_a_prepared_text_is_what_the_model_sees_with_its_tokens_and_its_keyword() -> None:
     prepared = preparer()(TICKET)
-    assert prepared.text == "Login\n\nI cannot login. It is urgent!"
-    assert (prepared.tokens, prepared.keyword, prepared.truncated) == (len(prepared.text), "urgent", False)
+    assert prepared.utf8 == b"Login\n\nI cannot login. It is urgent!"
+    assert (prepared.tokens, prepared.keyword, prepared.truncated) == (len(prepared.utf8), "urgent", False)
 
 
 def test_each_model_has_a_key_of_its_own() -> None:
@@ -71,8 +71,8 @@ def test_the_format_of_a_body_is_part_of_what_is_remembered() -> None:
     text, html = (
         prepare(replace(TICKET, body="a <b>bold</b> word", body_format=form)) for form in ("text", "html")
     )
-    assert text.text != html.text
+    assert text.utf8 != html.utf8
 
 
 def test_a_ticket_without_subject_and_body_has_no_text() -> None:
-    assert preparer()(replace(TICKET, subject="", body="")).text == ""
+    assert preparer()(replace(TICKET, subject="", body="")).utf8 == b""

@@ -14,8 +14,17 @@ def look(
     finished: int = 0,
     has_work: bool = True,
     excused: bool = False,
+    behind: int | None = None,
 ) -> None:
-    stillness.seen(0, position=position, finished=finished, has_work=has_work, excused=excused, now=now)
+    stillness.seen(
+        0,
+        position=position,
+        finished=finished,
+        has_work=has_work,
+        excused=excused,
+        now=now,
+        behind=behind,
+    )
 
 
 def test_a_partition_with_work_that_does_not_move_is_stuck_after_the_limit_and_not_before() -> None:
@@ -38,6 +47,23 @@ def test_a_finished_record_behind_a_slow_head_is_progress() -> None:
     for now in range(1000):
         look(stillness, now, finished=now // 50)
     assert stillness.stuck(999) == []
+
+
+def test_to_stand_in_a_line_that_moves_is_progress() -> None:
+    stillness = Stillness(STALL_S)
+    for now in range(1000):
+        look(stillness, now, behind=now // 50)
+    assert stillness.stuck(999) == []
+
+
+def test_to_stand_in_a_line_that_does_not_move_is_none_nor_to_have_left_it() -> None:
+    stillness = Stillness(STALL_S)
+    for now in range(50):
+        look(stillness, now, behind=7)
+    assert stillness.stuck(61) == [(0, 61.0)]
+    for now in range(50, 112):  # its turn has come at 50, and nothing comes of it
+        look(stillness, now)
+    assert stillness.stuck(111) == [(0, 61.0)]
 
 
 def test_a_pause_with_a_reason_stops_the_count_and_does_not_clear_it() -> None:

@@ -4,81 +4,14 @@ import asyncio
 
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane
-from stream_classifier.core.stillness import LoopBeat
-from stream_classifier.core.tally import GaugeRows, Measure, Tally
-from stream_classifier.kafka.outbox import Outbox
-from stream_classifier.kafka.session import Session
-from stream_classifier.service.building import Builder
-from stream_classifier.service.watching import POLL_STALE_S, UNACKNOWLEDGED_S, Watch
-from stream_classifier.settings.kafka import Kafka
-from tests.unit.kafka_fakes import TOPIC, FakeConsumer, FakeSender, a_partition, deliver, tp
-from tests.unit.lane_fakes import ScriptedProvider
-from tests.unit.lane_world import settings
+from stream_classifier.core.call import Outcome, Signal, Usage
+from stream_classifier.observe.summary import take
+from stream_classifier.service.watching import POLL_STALE_S, UNACKNOWLEDGED_S
+from tests.unit.kafka_fakes import deliver, tp
+from tests.unit.lane_fakes import MODEL
+from tests.unit.watch_world import STALL_S, World
 
-STALL_S = 600.0
-
-
-class World:
-    """A watch on parts that stand still, but for what a test does to them."""
-
-    def __init__(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.tally, self.now = Tally(), loop.time
-        self.sender = FakeSender({TOPIC: 2, "labels": 2, "dead": 2})
-        self.outbox = Outbox(
-            producer=self.sender,
-            input_topic=TOPIC,
-            output_topic="labels",
-            dead_letter_topic="dead",
-            tally=self.tally,
-            alive=lambda: True,
-        )
-        builder = Builder(settings(), self.tally)
-        providers = {lane: ScriptedProvider() for lane in Lane}
-        self.pipeline = builder.pipeline(builder.cache(), providers, self.outbox)
-        self.consumer = FakeConsumer(assigned={tp(0)})
-        self.session: Session | None = None
-        self.partition = a_partition()
-        self.watch = Watch(
-            tally=self.tally,
-            pipeline=self.pipeline,
-            outbox=self.outbox,
-            session=lambda: self.session,
-            now=self.now,
-            stall_s=STALL_S,
-        )
-        self.health = self.watch.health()
-
-    def join(self) -> Session:
-        """A session begins; it has no partitions yet."""
-        self.session = Session(
-            settings=Kafka(input_topic=TOPIC, max_in_flight_tickets=2),
-            client={},
-            consumer=self.consumer,
-            take=lambda *_: None,
-            outgoing=self.outbox,
-            tally=self.tally,
-            now=self.now,
-            beat=LoopBeat(self.now()),
-        )
-        return self.session
-
-    def work(self) -> Session:
-        """A session that owns a partition."""
-        session = self.join()
-        session.assignment.open({tp(0): self.partition})
-        return session
-
-    async def look_for(self, seconds: float) -> None:
-        """Time passes, looked at every second, the poller polling."""
-        for _ in range(round(seconds)):
-            self.watch.look()
-            if self.session is not None:
-                self.session.polled_at = self.now()
-            await asyncio.sleep(1)
-
-    def gauge(self, measure: Measure) -> GaugeRows:
-        return self.tally.gauges[measure]()
+ANSWERED = Outcome(signal=Signal.ANSWERED, usage=Usage(tokens_in=100, tokens_out=10))
 
 
 async def test_before_the_group_it_is_alive_and_not_ready() -> None:
@@ -149,6 +82,27 @@ async def test_a_pause_by_a_limit_excuses_it() -> None:
     world.pipeline.gate.pause(Lane.BULK, 2 * STALL_S)
     await world.look_for(STALL_S + 5)
     assert world.health.liveness().ok
+
+
+async def test_bulk_s_spent_budget_excuses_it_and_is_shown() -> None:
+    world = World(llm={"budget_usd_per_day": 1e-9})
+    world.work()
+    deliver(world.partition, 0)
+    assert world.gauge(measures.BUDGET_USED) == {("bulk",): 0}
+    world.pipeline.gate.spending.charge(Lane.BULK, MODEL, ANSWERED)
+    await world.look_for(STALL_S + 5)
+    assert world.health.liveness().ok
+    assert world.gauge(measures.BUDGET_USED)[("bulk",)] > 1
+    assert take(world.tally).paused == ("budget",)
+
+
+async def test_urgent_s_spent_budget_does_not_excuse_it() -> None:
+    world = World(urgent={"budget_usd_per_day": 1e-9})
+    world.work()
+    deliver(world.partition, 0)
+    world.pipeline.gate.spending.charge(Lane.URGENT, MODEL, ANSWERED)
+    await world.look_for(STALL_S + 5)
+    assert not world.health.liveness().ok
 
 
 async def test_the_gauges_tell_what_is_owned_held_and_behind() -> None:
