@@ -73,12 +73,21 @@ class Gathering(Generic[T]):
         oldest = min((arrived for arrived, _ in self._texts.values()), default=None)
         return None if oldest is None else oldest + self.policy.max_wait_s
 
-    def ready(self, now: float) -> ClosedBy | None:
-        """Why a batch could be closed now, or None where it may still fill up."""
+    def first_due_at(self) -> float | None:
+        """The deadline of the first in line; None where nothing waits."""
+        return next((arrived + self.policy.max_wait_s for arrived, _ in self._texts.values()), None)
+
+    @property
+    def full(self) -> ClosedBy | None:
+        """Which bound of a batch has been reached, if one has."""
         if len(self._texts) >= self.policy.max_tickets:
             return ClosedBy.COUNT
-        if self._tokens >= self.policy.max_tokens:
-            return ClosedBy.TOKENS
+        return ClosedBy.TOKENS if self._tokens >= self.policy.max_tokens else None
+
+    def ready(self, now: float) -> ClosedBy | None:
+        """Why a batch could be closed now, or None where it may still fill up."""
+        if self.full is not None:
+            return self.full
         due_at = self.due_at()
         return ClosedBy.DEADLINE if due_at is not None and now >= due_at else None
 

@@ -5,7 +5,7 @@ import asyncio
 from stream_classifier.core import measures
 from stream_classifier.core.call import Signal
 from tests.unit.lane_fakes import DOWN, LATENCY_S, failure, first, label_of, ticket
-from tests.unit.lane_world import world
+from tests.unit.lane_world import TEN, world
 
 
 async def test_a_full_batch_is_called_at_once() -> None:
@@ -100,3 +100,20 @@ async def test_each_ticket_gets_the_label_of_its_own_text() -> None:
         w.read(*map(ticket, texts))
         events = await w.events(30)
         assert {e["ticket_id"]: e["label"] for e in events} == {f"id of {t}": label_of(t) for t in texts}
+
+
+async def test_tenants_that_are_isolated_share_no_call() -> None:
+    async with world(batch={"isolate_tenants": True, "max_tickets": 10}) as w:
+        w.read(*(ticket(f"text {i}", tenant="acme" if i % 2 else "globex") for i in range(6)))
+        await w.events(6)
+        assert sorted(sorted(call.texts) for call in w.bulk.calls) == [
+            ["text 0", "text 2", "text 4"],
+            ["text 1", "text 3", "text 5"],
+        ]
+
+
+async def test_tenants_that_are_not_isolated_share_a_call() -> None:
+    async with world(**TEN) as w:
+        w.read(*(ticket(f"text {i}", tenant=f"tenant {i}") for i in range(10)))
+        await w.events(10)
+        assert len(w.bulk.calls) == 1

@@ -23,7 +23,7 @@ def waiting(*, bulk_key: bytes = b"k", urgent_key: bytes = b"k") -> Waiting:
         ticket_id="1",
         tenant=None,
         revision=None,
-        text="text",
+        utf8=b"text",
         text_digest="n1:0",
         tokens=7,
         truncated=False,
