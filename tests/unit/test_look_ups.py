@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from stream_classifier.cache.spend import DayAndLane, Spends
 from stream_classifier.core.known import Known
 from tests.unit.lane_fakes import LATENCY_S, MODEL, Record, content, label_of, ticket
 from tests.unit.lane_world import LOOK_UP_MAX_S, TTL_S, World, world
@@ -35,6 +36,11 @@ class SlowBackend:
 
     async def put_many(self, entries: Mapping[bytes, Known]) -> None:
         self.kept.update(entries)
+
+    async def spent(self) -> Spends:
+        return {}
+
+    async def spend(self, spends: Mapping[DayAndLane, float]) -> None: ...
 
     def knows(self, w: World, text: str, model: str = MODEL) -> None:
         """As if another process had stored it."""
