@@ -5,7 +5,12 @@ In reading order:
 * `front` keeps entries in memory, bounded by count and bytes, each with its own expiry.
 * `backend` says what a store behind the front must offer.
 * `schema` and `sqlite` are such a store: one file, kept across restarts.
-* `cache` joins front and backend into what the rest sees: peek, fetch, store.
+* `spend` is what the lanes have spent, which is kept beside the entries.
+* `redis` is a store that replicas share; `redis_scripts` is what runs there, `redis_faults` says in a
+  sentence what it or its client refuses.
+* `cache` joins front and backend into what the rest sees: peek, fetch, store, spend.
+* `leases` asks through a shared store what another replica is asking.
+* `inspection` reads a store for a person, and changes nothing.
 
 What an entry holds, and how it is written down, stands in `core/known.py`.
 """
@@ -13,6 +18,7 @@ What an entry holds, and how it is written down, stands in `core/known.py`.
 from stream_classifier.cache.backend import Backend, CacheFault
 from stream_classifier.cache.cache import Cache
 from stream_classifier.cache.front import MemoryFront
+from stream_classifier.cache.leases import Leases
 from stream_classifier.cache.sqlite import SQLiteCache
 
-__all__ = ["Backend", "Cache", "CacheFault", "MemoryFront", "SQLiteCache"]
+__all__ = ["Backend", "Cache", "CacheFault", "Leases", "MemoryFront", "SQLiteCache"]

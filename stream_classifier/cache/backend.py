@@ -1,9 +1,12 @@
-"""What lies behind the memory front: something that keeps entries across restarts, or for all pods."""
+"""What lies behind the memory front: something that keeps entries across restarts, or for all pods. It
+keeps what was spent beside them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from stream_classifier.cache.spend import DayAndLane, Spends
 from stream_classifier.core.known import Known
+from stream_classifier.core.leases import Claims
 
 
 class CacheFault(Exception):
@@ -28,5 +31,28 @@ class Backend(Protocol):
     async def put_many(self, entries: Mapping[bytes, Known]) -> None:
         """Keep these entries, newest value of a key last."""
 
+    async def spent(self) -> Spends:
+        """What is kept of each day's spend."""
+
+    async def spend(self, spends: Mapping[DayAndLane, float]) -> None:
+        """Add these amounts: all of them, or none where it raises. Days that are long over may go."""
+
     async def close(self) -> None:
         """Let go of files and connections. Never raises `CacheFault`."""
+
+
+@runtime_checkable
+class SharedBackend(Backend, Protocol):
+    """A store that replicas share, and through which they see what the others are asking. The rules stand in
+    `core/leases.py`. Every method may raise `CacheFault`: what came of it is not known then."""
+
+    async def claim(self, name: str, keys: Sequence[bytes]) -> Claims:
+        """Lease those of these texts that are not known, and that no living replica has leased. The name is
+        renewed by it."""
+
+    async def renew(self, name: str) -> None:
+        """Keep this replica's leases."""
+
+    async def give_back(self, name: str, ended: Mapping[bytes, bool]) -> None:
+        """Free these leases, as far as they are still this replica's. Where the value is True, the text was
+        asked in vain: for a moment nobody is to lease it."""

@@ -26,6 +26,14 @@ PAGE_CACHE_KIB = 8 << 10
 ROW_OVERHEAD_BYTES = 128
 """What a row takes in the file beyond its value (measured): the key twice, expiry, cells, part-full pages."""
 
+CREATE_SPEND = """
+CREATE TABLE IF NOT EXISTS spend (
+  day INTEGER NOT NULL, lane TEXT NOT NULL, usd REAL NOT NULL, PRIMARY KEY (day, lane)
+) WITHOUT ROWID
+"""
+"""Came after version 1 and is made in files that lack it. Programs of that version pass it over, so the
+version stays, and either may open the other's file."""
+
 CREATE = f"""
 CREATE TABLE known (key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, expires_at REAL NOT NULL);
 CREATE INDEX known_by_expiry ON known (expires_at);
@@ -53,6 +61,12 @@ DROP_EXPIRED = """
 DELETE FROM known WHERE rowid IN
   (SELECT rowid FROM known WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
 """
+READ_SPEND = "SELECT day, lane, usd FROM spend"
+ADD_SPEND = """
+INSERT INTO spend (day, lane, usd) VALUES (?, ?, ?)
+ON CONFLICT (day, lane) DO UPDATE SET usd = usd + excluded.usd
+"""
+DROP_SPEND = "DELETE FROM spend WHERE day <= ?"
 DROP_NEXT_TO_EXPIRE = "DELETE FROM known WHERE rowid IN (SELECT rowid FROM known ORDER BY expires_at LIMIT ?)"
 
 
@@ -72,7 +86,7 @@ def prepare(connection: sqlite3.Connection) -> Owner:
     """
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     with transaction(connection, "DEFERRED"):  # all its reads see one state of the file
-        owner = _owner(connection)
+        owner = owner_of(connection)
     if owner is Owner.NOBODY:
         owner = _create(connection)
     if owner is Owner.OURS:
@@ -80,6 +94,7 @@ def prepare(connection: sqlite3.Connection) -> Owner:
         connection.execute("PRAGMA synchronous = NORMAL")  # safe in WAL; a power cut may lose the latest
         connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
         connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
+        connection.execute(CREATE_SPEND)
     return owner
 
 
@@ -87,6 +102,13 @@ def totals(connection: sqlite3.Connection) -> tuple[int, int]:
     """How many entries there are, and how many bytes of the file they take."""
     entries, size_bytes = connection.execute("SELECT entries, size_bytes FROM totals").fetchone()
     return int(entries), int(size_bytes)
+
+
+def checkpoint(connection: sqlite3.Connection) -> bool:
+    """Copy the write-ahead log into the file, without waiting for anybody. True where all of it could be
+    copied: the next write then begins the log anew."""
+    _, logged, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return bool(copied == logged)
 
 
 @contextmanager
@@ -105,13 +127,14 @@ def transaction(connection: sqlite3.Connection, lock: str = "IMMEDIATE") -> Iter
 
 def _create(connection: sqlite3.Connection) -> Owner:
     with transaction(connection):
-        if _owner(connection) is Owner.NOBODY:  # else: another process was quicker
+        if owner_of(connection) is Owner.NOBODY:  # else: another process was quicker
             for statement in _statements(CREATE):
                 connection.execute(statement)
-        return _owner(connection)
+        return owner_of(connection)
 
 
-def _owner(connection: sqlite3.Connection) -> Owner:
+def owner_of(connection: sqlite3.Connection) -> Owner:
+    """Whose file this is; nothing is written."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

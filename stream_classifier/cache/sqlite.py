@@ -8,9 +8,11 @@ Rules:
   lowered is reached over the following writes.
 * A file that is damaged, or not ours, is put aside under another name, and a new one begun: it may be
   somebody's, so it is never deleted.
-* What cannot be written at the start is for a person to mend (`OperatorFault`); what fails later (full
-  disk, I/O error, a lock held too long) is a `CacheFault`: the connection is let go, the next call
-  tries again.
+* A path that cannot be written is said at the start, for a person to mend (`OperatorFault`). What may pass
+  by itself (a full disk, an I/O error, a lock held too long) is a `CacheFault` of the first call that meets
+  it, also right after the start: the connection is let go, the next call tries again.
+* The write-ahead log is bounded, too: where another program's reading keeps it from being cut back, nothing
+  is written until it ends.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from errno import EACCES, EDQUOT, EINTR, EIO, EMFILE, ENFILE, ENOSPC
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +29,7 @@ import structlog
 
 from stream_classifier.cache import schema
 from stream_classifier.cache.backend import CacheFault
+from stream_classifier.cache.spend import DAYS_KEPT, DayAndLane, Spends
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.known import Known, decode, encode
 
@@ -36,6 +40,11 @@ STEP_ENTRIES = 100
 STEPS_PER_WRITTEN = 2
 """A large write clears out twice what it brings, so that clearing always outruns filling."""
 OWNER_ONLY = 0o600
+LOG_MOST_BYTES = 32 << 20
+"""Of the write-ahead log, which is 4 MiB as a rule. The first to open the file after a kill reads all of it:
+60 ms for 86 MiB, 300 for 612 (measured), and several times that on a busy machine."""
+LASTING = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
+PASSING = {ENOSPC, EDQUOT, EIO, EMFILE, ENFILE, EINTR}
 
 Result = TypeVar("Result")
 
@@ -59,10 +68,11 @@ class SQLiteCache:
         try:
             await self._in_worker(self._connect)
         except CacheFault as fault:
-            raise OperatorFault(
-                f"cache.path {self._path}: {fault}. Name a file in a directory that exists and that this"
-                " process may write, or set cache.backend to memory."
-            ) from fault
+            if _is_lasting(fault.__cause__):
+                raise OperatorFault(
+                    f"cache.path {self._path}: {fault}. Name a file in a directory that exists and that this"
+                    " process may write, or set cache.backend to memory."
+                ) from fault
 
     async def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Known]:
         """The entries that are there, can be read and have not expired."""
@@ -72,6 +82,15 @@ class SQLiteCache:
         """Keep these entries, and clear out a few that have expired or are too many."""
         rows = [(key, encode(known), known.expires_at) for key, known in entries.items()]
         await self._in_worker(lambda: self._write(rows))
+
+    async def spent(self) -> Spends:
+        """What is kept of each day's spend."""
+        return await self._in_worker(self._read_spend)
+
+    async def spend(self, spends: Mapping[DayAndLane, float]) -> None:
+        """Add these amounts, and clear out the days that are long over."""
+        rows = [(day, lane, usd) for (day, lane), usd in spends.items()]
+        await self._in_worker(lambda: self._write_spend(rows))
 
     async def close(self) -> None:
         """Finish what the worker has begun, close the file, end the thread."""
@@ -113,6 +132,8 @@ class SQLiteCache:
         # SQLite would create it readable for all; its -wal and -shm take over the file's mode.
         with suppress(FileExistsError):
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
+        if not os.access(self._path, os.W_OK):  # SQLite would open it all the same, and refuse each write
+            raise PermissionError(EACCES, os.strerror(EACCES))
 
     def _read(self, keys: Sequence[bytes]) -> dict[bytes, Known]:
         connection, now = self._connect(), self._clock()
@@ -126,9 +147,28 @@ class SQLiteCache:
 
     def _write(self, rows: Sequence[tuple[bytes, bytes, float]]) -> None:
         connection = self._connect()
+        self._bound_log(connection)
         with schema.transaction(connection):
             connection.executemany(schema.WRITE, rows)
             self._clear_out(connection, max(STEP_ENTRIES, STEPS_PER_WRITTEN * len(rows)))
+
+    def _read_spend(self) -> Spends:
+        rows = self._connect().execute(schema.READ_SPEND)
+        return {(day, lane): usd for day, lane, usd in rows}
+
+    def _write_spend(self, rows: Sequence[tuple[int, str, float]]) -> None:
+        connection = self._connect()
+        with schema.transaction(connection):
+            connection.executemany(schema.ADD_SPEND, rows)
+            connection.execute(schema.DROP_SPEND, (max(day for day, *_ in rows) - DAYS_KEPT,))
+
+    def _bound_log(self, connection: sqlite3.Connection) -> None:
+        """Raises `CacheFault` where the log is too large and cannot be begun anew."""
+        with suppress(FileNotFoundError):
+            if Path(f"{self._path}-wal").stat().st_size > LOG_MOST_BYTES and not schema.checkpoint(
+                connection
+            ):
+                raise CacheFault("another program's reading keeps the write-ahead log from being cut back")
 
     def _clear_out(self, connection: sqlite3.Connection, step: int) -> None:
         step -= connection.execute(schema.DROP_EXPIRED, (self._clock(), step)).rowcount
@@ -162,8 +202,20 @@ class SQLiteCache:
 
 
 def _is_damaged(error: sqlite3.DatabaseError) -> bool:
+    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _is_lasting(error: BaseException | None) -> bool:
+    """Whether only a person can help: a path that does not exist, or may not be written."""
+    if isinstance(error, OSError):
+        return error.errno not in PASSING
+    return isinstance(error, sqlite3.Error) and _code(error) in LASTING
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    """SQLite's primary result code; None where the error is the Python module's own."""
     code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return None if code is None else code & 0xFF
 
 
 def _reason(error: sqlite3.Error | OSError) -> str:

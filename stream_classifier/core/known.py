@@ -20,8 +20,9 @@ do not all have to be paid for again in the same second."""
 class Known:
     """The verified labels of one text. Times are unix seconds.
 
+    `hits` are those that were counted in this process (`core/refresh.py`), None once it was asked again.
     `rendered` is the caller's own: it may keep there the part of an event that is the same for every
-    ticket with this text. It is neither stored nor compared.
+    ticket with this text. Neither is stored or compared.
     """
 
     labels: tuple[str, ...]  # one a question, in the taxonomy's order
@@ -30,12 +31,19 @@ class Known:
     taxonomy_digest: str
     written_at: float
     expires_at: float
+    hits: int | None = field(default=0, compare=False, repr=False)
     rendered: bytes | None = field(default=None, compare=False, repr=False)
 
 
 def expiry(now: float, ttl_s: float, rng: Random) -> float:
     """When an entry that is written now expires: after between 90 and 100 % of its TTL."""
     return now + ttl_s * rng.uniform(EARLIEST_SHARE_OF_TTL, 1.0)
+
+
+def usable_until(known: Known, ttl_s: float, now: float) -> float:
+    """When an entry that was kept ends. A TTL that was shortened holds for it too, and one "written in the
+    future" comes from a clock that was wrong: that counts from now."""
+    return min(known.expires_at, min(known.written_at, now) + ttl_s)
 
 
 def encode(known: Known) -> bytes:

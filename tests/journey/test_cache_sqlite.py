@@ -13,10 +13,14 @@ from time import perf_counter
 import pytest
 from structlog.testing import capture_logs
 
-from stream_classifier.cache import CacheFault, SQLiteCache, schema
-from stream_classifier.cache.sqlite import STEP_ENTRIES
+from stream_classifier.cache import Cache, CacheFault, MemoryFront, SQLiteCache, schema
+from stream_classifier.cache.spend import DAYS_KEPT
+from stream_classifier.cache.sqlite import LOG_MOST_BYTES, STEP_ENTRIES
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.known import Known, encode
+from stream_classifier.core.measures import CACHE_FAULTS
+from stream_classifier.core.tally import Tally
+from tests.patience import until
 
 NOW = 1_000_000.0
 
@@ -101,6 +105,17 @@ async def test_an_expired_entry_is_not_found(path: Path) -> None:
         assert set(await cache.get_many([key(n) for n in range(10)])) == {key(n) for n in range(5, 10)}
 
 
+async def test_reading_does_not_lengthen_an_entry(path: Path) -> None:
+    times = iter([NOW, NOW + 3, NOW + 9, NOW + 10])
+    cache = SQLiteCache(path, max_entries=10, max_bytes=1 << 20, clock=lambda: next(times))
+    await cache.open()
+    await cache.put_many({key(1): known(expires_at=NOW + 10)})
+    found = [await cache.get_many([key(1)]) for _ in range(3)]
+    assert [entry[key(1)].expires_at for entry in found[:2]] == [NOW + 10] * 2
+    assert found[2] == {}
+    await cache.close()
+
+
 async def test_expired_entries_leave_with_later_writes(path: Path) -> None:
     async with opened(path) as cache:
         await cache.put_many(entries(2 * STEP_ENTRIES))
@@ -153,6 +168,52 @@ async def test_only_the_owner_may_read_the_file(path: Path) -> None:
         await cache.put_many(entries(1))
         modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
     assert modes == {"cache.db": 0o600, "cache.db-wal": 0o600, "cache.db-shm": 0o600}
+
+
+async def test_spend_adds_up_and_is_there_after_a_restart(path: Path) -> None:
+    async with opened(path) as cache:
+        await cache.spend({(7, "bulk"): 0.5, (7, "urgent"): 0.125})
+        await cache.spend({(7, "bulk"): 0.25})
+    async with opened(path) as cache:
+        assert await cache.spent() == {(7, "bulk"): 0.75, (7, "urgent"): 0.125}
+
+
+async def test_two_that_share_a_file_share_the_spend(path: Path) -> None:
+    async with opened(path) as one, opened(path) as other:
+        await asyncio.gather(*(each.spend({(7, "bulk"): 0.5}) for each in (one, other) for _ in range(10)))
+        assert await one.spent() == await other.spent() == {(7, "bulk"): 10.0}
+
+
+async def test_days_that_are_long_over_leave_the_file(path: Path) -> None:
+    async with opened(path) as cache:
+        for day in range(100):
+            await cache.spend({(day, "bulk"): 0.5})
+        assert sorted(await cache.spent()) == [(day, "bulk") for day in range(100 - DAYS_KEPT, 100)]
+
+
+async def test_a_file_from_before_there_was_a_spend_is_opened_with_all_that_it_holds(path: Path) -> None:
+    async with opened(path) as cache:
+        await cache.put_many(entries(10))
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE spend")
+    connection.close()
+    async with opened(path) as cache:
+        assert await cache.spent() == {}
+        await cache.spend({(7, "bulk"): 0.5})
+        assert await cache.spent() == {(7, "bulk"): 0.5}
+        assert len(await cache.get_many(list(entries(10)))) == 10
+    assert [file.name for file in path.parent.iterdir()] == ["cache.db"]
+
+
+async def test_a_spend_that_meets_another_s_lock_is_a_cache_fault_and_adds_nothing(path: Path) -> None:
+    async with opened(path) as cache:
+        await cache.spend({(7, "bulk"): 0.5})
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CacheFault, match="locked"):
+            await cache.spend({(7, "bulk"): 0.25})
+        other.close()
+        assert await cache.spent() == {(7, "bulk"): 0.5}
 
 
 @pytest.mark.parametrize("where", ["missing/cache.db", "."])
@@ -221,6 +282,69 @@ async def test_a_full_disk_is_a_cache_fault_and_passes_when_there_is_room_again(
         await cache.put_many(entries(10, first=1000))
         assert len(await cache.get_many([key(5), key(1005)])) == 2
     totals(path)
+
+
+async def test_a_disk_that_is_full_at_the_start_is_no_fault_and_passes(path: Path) -> None:
+    cache = SQLiteCache(path, max_entries=10, max_bytes=1 << 20, clock=lambda: NOW)
+    with no_room_on_the_disk():
+        await cache.open()
+        with pytest.raises(CacheFault):
+            await cache.put_many(entries(1))
+    await cache.put_many(entries(1))
+    assert len(await cache.get_many([key(0)])) == 1
+    await cache.close()
+
+
+async def test_a_full_disk_leaves_the_memory_and_one_log_line(path: Path) -> None:
+    backend = SQLiteCache(path, max_entries=10_000, max_bytes=1 << 28, clock=lambda: NOW)
+    front, tally = MemoryFront(10_000, 1 << 28, lambda: NOW), Tally()
+    cache = Cache(front, backend, ttl_s=1000, timeout_s=5, tally=tally, clock=lambda: NOW)
+    with capture_logs() as logs:
+        async with cache:
+            with no_room_on_the_disk():
+                cache.store(entries(500))
+                await until(lambda: tally.count(CACHE_FAULTS) > 0)
+                cache.store(entries(500, first=500))
+                assert all(cache.peek(key(n)) for n in range(1000))
+    assert [line["event"] for line in logs] == ["cache_backend_failed", "cache_backend_back"]
+    assert totals(path)[0] == 1000  # there was room again when it closed
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write any file")
+async def test_a_file_that_may_not_be_written_is_said_at_the_start(path: Path) -> None:
+    os.close(os.open(path, os.O_CREAT, 0o400))
+    with pytest.raises(OperatorFault, match="Permission denied"):
+        async with opened(path):
+            pass
+
+
+def log_bytes(path: Path) -> int:
+    return Path(f"{path}-wal").stat().st_size
+
+
+async def test_a_log_that_a_reader_keeps_from_being_cut_back_is_bounded(path: Path) -> None:
+    write_bytes = 8 << 20
+    letters = iter("abcdefghijklmnopqrstuvwxyz")  # what is the same as before, SQLite does not write
+
+    def large() -> dict[bytes, Known]:
+        label = next(letters) * (1 << 20)
+        return {key(n): known(label) for n in range(write_bytes >> 20)}
+
+    async with opened(path) as cache:
+        await cache.put_many(large())
+        reader = sqlite3.connect(path, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM known").fetchone()
+        while log_bytes(path) <= LOG_MOST_BYTES:
+            await cache.put_many(large())
+        with pytest.raises(CacheFault, match="another program"):
+            await cache.put_many(large())
+        assert log_bytes(path) <= LOG_MOST_BYTES + 2 * write_bytes
+        assert len(await cache.get_many([key(0), key(1)])) == 2
+        reader.close()
+        await cache.put_many(large())
+        await cache.put_many(large())
+        assert log_bytes(path) <= schema.WAL_KEPT_BYTES + write_bytes
 
 
 async def test_a_lock_held_too_long_is_a_cache_fault(path: Path) -> None:

@@ -1,13 +1,15 @@
 """The cache as the rest sees it, before a backend that can be slow, fail and come back."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
 from stream_classifier.cache import Cache, CacheFault, MemoryFront
-from stream_classifier.cache.cache import MAX_PENDING, REST_S, WRITE_BATCH
+from stream_classifier.cache.cache import FETCH_KEYS, MAX_PENDING, RECALL_S, REST_S, WRITE_BATCH
+from stream_classifier.cache.spend import DAYS_KEPT, DayAndLane, DaySpend, Spends
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.known import Known
 from stream_classifier.core.measures import CACHE_FAULTS
@@ -23,6 +25,9 @@ class FakeBackend:
     name: str = "fake"
     kept: dict[bytes, Known] = field(default_factory=dict)
     batches: list[int] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+    spend_kept: Spends = field(default_factory=dict)
+    recall: Callable[[], Awaitable[object]] | None = None  # what comes before the spend can be read
     failing: bool = False
     reads: int = 0
     closed: bool = False
@@ -42,7 +47,19 @@ class FakeBackend:
     async def put_many(self, entries: Mapping[bytes, Known]) -> None:
         await self._serve()
         self.kept.update(entries)
+        self.written.append("entries")
         self.batches.append(len(entries))
+
+    async def spent(self) -> Spends:
+        if self.recall:
+            await self.recall()
+        return dict(self.spend_kept)
+
+    async def spend(self, spends: Mapping[DayAndLane, float]) -> None:
+        await self._serve()
+        self.written.append("spend")
+        for key, usd in spends.items():
+            self.spend_kept[key] = self.spend_kept.get(key, 0.0) + usd
 
     async def close(self) -> None:
         self.closed = True
@@ -159,6 +176,24 @@ async def test_fetched_entries_are_in_the_front_afterwards(cache: Cache, backend
         assert cache.peek(KEY) is not None
 
 
+async def test_many_keys_are_looked_up_in_pieces(cache: Cache, backend: FakeBackend) -> None:
+    backend.kept = entries(3 * FETCH_KEYS + 1)
+    async with cache:
+        assert await cache.fetch(list(backend.kept)) == backend.kept
+    assert backend.reads == 4
+
+
+async def test_the_first_piece_that_is_too_slow_is_the_last(cache: Cache, backend: FakeBackend) -> None:
+    backend.kept, backend.hold = entries(3 * FETCH_KEYS), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with cache:
+        began = loop.time()
+        assert await cache.fetch(list(backend.kept)) == {}
+        assert loop.time() - began == pytest.approx(0.05)
+        backend.hold.set()
+    assert backend.reads == 1
+
+
 async def test_a_slow_backend_counts_as_knowing_nothing(
     cache: Cache, backend: FakeBackend, tally: Tally
 ) -> None:
@@ -217,6 +252,96 @@ async def test_a_backend_that_a_person_must_mend_is_said_at_the_start(backend: F
         async with made(backend):
             pass
     assert backend.closed
+
+
+# -------------------------------------------------------------------------------------------------- spend
+
+
+async def test_what_is_spent_is_known_at_once_and_in_the_backend_afterwards(
+    cache: Cache, backend: FakeBackend
+) -> None:
+    async with cache:
+        cache.spend(7, "bulk", 0.5)
+        cache.spend(7, "bulk", 0.25)
+        cache.spend(7, "urgent", 0.125)
+        assert cache.spent(7, "bulk") == 0.75
+    assert backend.spend_kept == {(7, "bulk"): 0.75, (7, "urgent"): 0.125}
+
+
+async def test_what_was_spent_before_a_restart_is_known(cache: Cache, backend: FakeBackend) -> None:
+    backend.spend_kept = {(7, "bulk"): 0.5}
+    async with cache:
+        cache.spend(7, "bulk", 0.25)
+        assert cache.spent(7, "bulk") == 0.75
+        assert cache.spent(8, "bulk") == 0
+    assert backend.spend_kept == {(7, "bulk"): 0.75}
+
+
+async def test_without_a_backend_the_spend_is_known_until_the_end() -> None:
+    async with made(None) as cache:
+        cache.spend(7, "bulk", 0.5)
+        assert cache.spent(7, "bulk") == 0.5
+
+
+async def test_spend_waits_for_a_failing_backend_and_is_added_once(
+    cache: Cache, backend: FakeBackend
+) -> None:
+    backend.failing = True
+    with capture_logs() as logs:
+        async with cache:
+            cache.spend(7, "bulk", 0.5)
+            await backend.tried.wait()
+            cache.spend(7, "bulk", 0.25)
+            await asyncio.sleep(REST_S / 2)
+            backend.failing = False
+            await asyncio.sleep(REST_S)
+            assert backend.spend_kept == {(7, "bulk"): 0.75}
+    assert [line["event"] for line in logs] == ["cache_backend_failed", "cache_backend_back"]
+
+
+async def test_spend_is_written_before_the_entries_that_wait(cache: Cache, backend: FakeBackend) -> None:
+    async with cache:
+        cache.store(entries(2 * WRITE_BATCH))
+        cache.spend(7, "bulk", 0.5)
+    assert backend.written == ["spend", "entries", "entries"]
+
+
+async def test_spend_that_could_not_be_kept_to_the_end_is_told(cache: Cache, backend: FakeBackend) -> None:
+    backend.hold = asyncio.Event()
+    with capture_logs() as logs:
+        async with cache:
+            cache.spend(7, "bulk", 0.5)
+    assert [line["usd"] for line in logs if line["event"] == "spend_not_kept"] == [0.5]
+
+
+async def test_a_spend_that_cannot_be_read_begins_at_nothing_and_is_told(
+    cache: Cache, backend: FakeBackend
+) -> None:
+    async def fail() -> None:
+        raise CacheFault("disk I/O error")
+
+    backend.spend_kept, backend.recall = {(7, "bulk"): 0.5}, fail
+    with capture_logs() as logs:
+        async with cache:
+            assert cache.spent(7, "bulk") == 0
+    assert [line["event"] for line in logs] == ["cache_backend_failed"]
+
+
+async def test_a_backend_that_hangs_over_the_spend_holds_the_start_up_only_so_long(
+    cache: Cache, backend: FakeBackend
+) -> None:
+    loop = asyncio.get_running_loop()
+    began, backend.recall = loop.time(), asyncio.Event().wait
+    async with cache:
+        assert loop.time() - began == RECALL_S
+
+
+def test_days_that_are_long_over_are_forgotten() -> None:
+    spend = DaySpend()
+    for day in range(100):
+        spend.add(day, "bulk", 0.5)
+    assert sorted(spend.kept) == [(day, "bulk") for day in range(100 - DAYS_KEPT, 100)]
+    assert spend.unwritten == spend.kept
 
 
 async def test_a_shortened_ttl_holds_for_entries_written_under_the_longer_one(
