@@ -192,18 +192,29 @@ _LETTERS = 5  # of a word's beginning: enough to tell almost every word of an or
 _WITHOUT_BLANKS = "\u0590"  # scripts from here on are read within words, too
 
 
+FORGED = "a forged record, reply, role or marker"
+SINGLE_LETTERS = "a sentence in single letters"
+
+
 def gives_orders(text: str) -> bool:
     """True where the text seems to tell a model what to do, about other tickets or about its labelling."""
+    return orders_in(text) is not None
+
+
+def orders_in(text: str) -> str | None:
+    """What makes the text seem to give orders, such as `override instruction`; None where nothing does."""
     plain = _plain(text)
-    if _FORGED.search(plain) or _SINGLE_LETTERS.search(plain):
-        return True
+    if _FORGED.search(plain):
+        return FORGED
+    if _SINGLE_LETTERS.search(plain):
+        return SINGLE_LETTERS
     seen: dict[Sign, int] = {}  # where each sign began last
     for start, end, sign in _places(_undisguised(plain).split()):
         seen[sign] = start
         for distance, row in _ROWS_WITH[sign]:
             if row <= seen.keys() and end - min(seen[other] for other in row) <= distance:
-                return True
-    return False
+                return " ".join(sorted(other.name.lower() for other in row))
+    return None
 
 
 def _plain(text: str) -> str:
