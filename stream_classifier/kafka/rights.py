@@ -99,7 +99,7 @@ async def told_rights(client: AIOKafkaClient, kafka: AccessSettings) -> dict[Rig
         kafka.dead_letter_topic: Operation.WRITE,
     }
     told = await told_on_topics(client, needed)
-    told[Right(Operation.READ, "group", kafka.group_id)] = await _may_use_group(client, kafka.group_id)
+    told |= await told_on_group(client, kafka.group_id)
     if kafka.delivery == "exactly-once":
         told[transactions_of(kafka)] = await _may_see_transactions(client, kafka)
     return told
@@ -127,6 +127,11 @@ async def told_on_topics(client: AIOKafkaClient, needed: Mapping[str, Operation]
         elif error_code == 0:
             told[right] = _allows(topic["authorized_operations"], right.operation)
     return told
+
+
+async def told_on_group(client: AIOKafkaClient, group_id: str) -> dict[Right, bool | None]:
+    """The right to commit for a group, and whether we have it; None where the broker does not tell."""
+    return {Right(Operation.READ, "group", group_id): await _may_use_group(client, group_id)}
 
 
 async def _describe(client: AIOKafkaClient, topics: Sequence[str]) -> list[dict[str, Any]]:

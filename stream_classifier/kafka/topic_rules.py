@@ -49,11 +49,14 @@ class TopicSettings(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """A topic that exists. The last three are None where the broker does not tell them."""
+    """A topic that exists. `leaderless` are its partitions that no broker serves; in sync are the replicas
+    that hold all of a partition. The last three are None where the broker does not tell them."""
 
     name: str
     partitions: int
     replication: int
+    leaderless: tuple[int, ...] = ()
+    fewest_in_sync: int | None = None
     cleanup_policy: str | None = None
     max_message_bytes: int | None = None
     min_insync_replicas: int | None = None

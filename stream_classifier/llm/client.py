@@ -34,6 +34,7 @@ from stream_classifier.core.rate_headers import read_rate_headers
 from stream_classifier.llm.errors import describe, read_error
 from stream_classifier.llm.failures import explain
 from stream_classifier.llm.reply import read_reply
+from stream_classifier.llm.visit import Visit, clock_ahead_s
 
 CONNECT_S = 5.0
 """DNS, TCP and TLS take well under a second; longer means that the endpoint cannot be reached."""
@@ -41,6 +42,9 @@ KEEPALIVE_S = 30.0
 """An idle connection is kept for the next batch, and let go before common load balancers (60 s) cut it."""
 MAX_RESPONSE_BYTES = 4 << 20
 """Ninety labels take under 10 KB; the rest is for a reasoning trace that some endpoints send along."""
+
+VISIT_S = 10.0
+"""To see whether the endpoint is there; it has nothing to work out."""
 
 TOO_LARGE = "The response is larger than any chat completion: check llm.base_url."
 TIMED_OUT = "The provider did not answer within the time limit."
@@ -109,6 +113,23 @@ class OpenAIClient:
                 signal, detail = explain(error)
             return Outcome(signal=signal, detail=detail, latency_s=time.monotonic() - began)
 
+    async def visit(self) -> Visit:
+        """Ask for the list of models, which costs nothing. Whatever is answered, an error too, shows that the
+        endpoint is there; not all of them have such a list."""
+        began = time.time()
+        try:
+            async with asyncio.timeout(min(VISIT_S, self._timeout_s)):
+                authorization = _authorization(self._url, self._api_key()) or {}
+                response = await self._http.get(_models_url(self._url), headers=authorization)
+        except TimeoutError:
+            return Visit(detail=TIMED_OUT)
+        except httpx.HTTPError as error:
+            return Visit(detail=explain(error)[1])
+        return Visit(
+            status=response.status_code,
+            ahead_s=clock_ahead_s(response.headers, (began + time.time()) / 2),
+        )
+
     async def _post(self, order: Order, authorization: Mapping[str, str], began: float) -> Outcome:
         ladder = self._ladders.setdefault(order.model, Ladder())
         body = ladder.body(order, self._params)
@@ -143,6 +164,10 @@ async def _read(response: httpx.Response) -> bytes | None:
         if len(received) > MAX_RESPONSE_BYTES:
             return None
     return bytes(received)
+
+
+def _models_url(completions: httpx.URL) -> httpx.URL:
+    return completions.copy_with(path=f"{completions.path.removesuffix('/chat/completions')}/models")
 
 
 def _completions_url(base_url: str) -> httpx.URL:

@@ -1,0 +1,44 @@
+"""All checks in their order, made from the settings."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
+
+from stream_classifier.core.faults import OperatorFault
+from stream_classifier.core.tally import Tally
+from stream_classifier.lab.doctor.backlog import Backlog
+from stream_classifier.lab.doctor.cache import CacheCheck
+from stream_classifier.lab.doctor.checks import Line, examine, fault, ok
+from stream_classifier.lab.doctor.holdings import Holdings
+from stream_classifier.lab.doctor.provider import PROVIDER, Provider
+from stream_classifier.lab.doctor.trip import Agree, Trip
+from stream_classifier.lab.doctor.way import Way
+from stream_classifier.service.building import Builder
+from stream_classifier.settings import Settings, kafka_now
+
+SETTINGS = "settings"
+
+
+async def examination(
+    settings: Settings, environ: Mapping[str, str], *, agree: Agree, trying: Callable[[str], None]
+) -> AsyncIterator[Line]:
+    """Every line, as it is found. `agree` is asked before the one call that a ticket costs."""
+    kafka = kafka_now(settings, environ)
+    holdings = Holdings(kafka)
+    backlog = Backlog(kafka, holdings)
+    yield ok(SETTINGS, f"They hold together (digest {settings.digest}).")
+    brokers = [*Way(kafka).checks(), *holdings.checks(), *backlog.checks()]
+    async for line in examine([*brokers, *CacheCheck(settings).checks()], trying):
+        yield line
+    async with AsyncExitStack() as stack:
+        try:
+            builder = Builder(settings, Tally())
+            clients = builder.clients(environ)
+        except OperatorFault as found:
+            yield fault(PROVIDER, found.sentence)
+            return
+        for client in clients.values():
+            await stack.enter_async_context(client)
+        provider = Provider(builder, clients)
+        trip = Trip(builder, environ, backlog, agree)
+        async for line in examine([*provider.checks(), *trip.checks()], trying):
+            yield line
