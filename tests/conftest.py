@@ -1,4 +1,4 @@
-"""The brokers, started once a run when the first test asks, and what is said of those that were not had.
+"""The brokers, started once a process when its first test asks, and what is said of those that were not had.
 
 `STREAM_CLASSIFIER_TEST_KAFKA` (bootstrap servers) and `STREAM_CLASSIFIER_TEST_REDIS` (a URL) point the
 tests at brokers that run elsewhere. `STREAM_CLASSIFIER_TEST_REQUIRE=kafka,redis` makes a missing one a
@@ -7,7 +7,7 @@ failure instead of a skip.
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from typing import Protocol, TypeVar
 
@@ -26,7 +26,6 @@ MARK_BY_FIXTURE = {
     "redis": "real_redis",
     "redis_server": "real_redis",
 }
-NOT_RUN = pytest.StashKey[set[str]]()
 
 _Found = TypeVar("_Found")
 
@@ -49,8 +48,26 @@ class StartRedis(Protocol):
     def __call__(self) -> RealRedis: ...
 
 
+class NotRun:
+    """Says, as the last line of all, what could not be tested for want of a broker. Where tests run in
+    several processes it stands in the one that the others report to."""
+
+    def __init__(self) -> None:
+        self._tests: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and set(MARK_BY_FIXTURE.values()) & report.keywords.keys():
+            self._tests.add(report.nodeid)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        if self._tests:
+            config.get_terminal_writer().line(f"{len(self._tests)} real-broker tests NOT RUN")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[NOT_RUN] = set()
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(NotRun())
     # How fast examples are made and run says something of the machine, and nothing of the claim.
     settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("untimed")
@@ -62,21 +79,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for fixture in MARK_BY_FIXTURE.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(MARK_BY_FIXTURE[fixture])
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if report.skipped and set(MARK_BY_FIXTURE.values()) & {mark.name for mark in item.iter_markers()}:
-        item.config.stash[NOT_RUN].add(item.nodeid)
-    return report
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Says, as the last line of all, what could not be tested for want of a broker."""
-    if not_run := config.stash.get(NOT_RUN, set()):
-        config.get_terminal_writer().line(f"{len(not_run)} real-broker tests NOT RUN")
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,17 @@
 """Where a Kafka to start comes from: KAFKA_HOME, else Java and Maven, else Docker.
 
 Maven copies the jars that `pom.xml` names into `.tools/kafka-<version>/`, once: into a folder of its own
-first, which is then renamed, so that a run that is cut off, or one beside it, leaves no half of them.
+first, which is then renamed, so that a run that is cut off leaves no half of them.
 """
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,13 +121,22 @@ def _copy_jars(libraries: Path) -> None:
     if maven is None:
         raise Unavailable("Maven (mvn) is not on PATH")
     TOOLS.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=TOOLS, prefix="incoming-") as incoming:
+    with _one_at_a_time(), tempfile.TemporaryDirectory(dir=TOOLS, prefix="incoming-") as incoming:
+        if libraries.is_dir():
+            return
         jars = Path(incoming, "jars")
         goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={jars}"]
         if _output([maven, "--quiet", "--batch-mode", f"--file={POM}", *goal], DOWNLOAD_WAIT_S) is None:
             raise Unavailable("Maven could not fetch Kafka's jars from its repository")
-        if not libraries.is_dir():
-            jars.rename(libraries)
+        jars.rename(libraries)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Several processes run tests: the first of them fetches, the others wait for it."""
+    with (TOOLS / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _output(command: list[str], wait_s: float) -> str | None:
