@@ -5,11 +5,15 @@ The claims:
     hot_path    tickets that the cache knows, against the bare consume-and-produce loop
     goodput     a backlog through a slow provider, against the ideal schedule of the same calls
     urgent      an urgent ticket's time, with and without 10,000 bulk tickets before it
+    limits      an account's limits, used up and kept, by one replica and by four that share it
+    memory      the service's memory before a million tickets and a provider that is far too slow
+    cache       look-ups and writes a second of each cache backend, and how soon it opens (docs/cache.md)
+    projection  what `profile` projects, against the recommended configuration run
     faults      what becomes of tickets while the provider fails (`make faults`; docs/reliability.md)
 
 What they stand on: `kafka` (a real Apache Kafka, its topics), `processes` (the service, the simulated
-provider and the bare loop, each a process of its own that can be paused), `figures` and `schedule` (the
-arithmetic), `report` (the table and the JSON). The faults need no Kafka: `stand` (the service between an
-embedded broker and a simulated provider), `fault_tickets` and `fault_rows` (the failures, and what must come
-of each), `grades` and `fault_findings` (the arithmetic), `fault_report` (the tables).
+provider and the bare loop, each a process of its own that can be paused), `figures`, `schedule` and
+`limits_log` (the arithmetic), `report` (the table and the JSON). The faults need no Kafka: `stand` (the
+service between an embedded broker and a simulated provider), `fault_tickets` and `fault_rows` (the failures,
+and what must come of each), `grades` and `fault_findings` (the arithmetic), `fault_report` (the tables).
 """

@@ -9,7 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import fault_report, faults, goodput, hot_path, leaks, report, urgent
+from benchmarks import (
+    cache,
+    delivery,
+    fault_report,
+    faults,
+    goodput,
+    hot_path,
+    leaks,
+    limits,
+    memory,
+    projection,
+    report,
+    urgent,
+)
 from benchmarks.figures import Findings
 from benchmarks.kafka import a_kafka
 from tests.brokers import Unavailable
@@ -64,6 +77,60 @@ def measure_urgent(
     run({"urgent": lambda servers, directory: urgent.measure(servers, directory, size)}, json)
 
 
+@app.command("limits")
+def measure_limits(
+    replicas: Annotated[
+        list[int] | None, typer.Option(min=1, max=4, help="That share an account (default: 1, and 4)")
+    ] = None,
+    burst_s: Annotated[
+        float, typer.Option("--burst", min=1, help="Seconds' worth that the provider lets through at once.")
+    ] = limits.BURST_S,
+    json: JsonFile = None,
+) -> None:
+    """An account's limits, used up and kept, by one replica and by four (3 minutes)."""
+    size = limits.Size(replicas=replicas or (1, 4), burst_s=burst_s)
+    run({"limits": lambda servers, directory: limits.measure(servers, directory, size)}, json)
+
+
+@app.command("delivery")
+def measure_delivery(
+    rounds: Annotated[int, typer.Option(min=1, help="Of each mode, in turn.")] = 3,
+    tickets: Annotated[int, typer.Option(min=1000, help="Known ones, in one round.")] = 60_000,
+    json: JsonFile = None,
+) -> None:
+    """At-least-once beside exactly-once: tickets a second, and an urgent ticket's time (6 minutes)."""
+    size = delivery.Size(rounds=rounds, tickets=tickets)
+    run({"delivery": lambda servers, directory: delivery.measure(servers, directory, size)}, json)
+
+
+@app.command("memory")
+def measure_memory(
+    tickets: Annotated[int, typer.Option(min=100_000, help="That wait on the topic.")] = 1_000_000,
+    held_s: Annotated[float, typer.Option(min=10, help="Seconds to watch at the bounds.")] = 120,
+    delivery: Annotated[str, typer.Option(help="As `kafka.delivery`.")] = "at-least-once",
+    json: JsonFile = None,
+) -> None:
+    """The service's memory before a large backlog and a provider that is far too slow (5 minutes)."""
+    size = memory.Size(tickets=tickets, held_s=held_s, delivery=delivery)
+    run({"memory": lambda servers, directory: memory.measure(servers, directory, size)}, json)
+
+
+@app.command("cache")
+def measure_cache(
+    entries: Annotated[int, typer.Option(min=10_000, help="That each backend holds.")] = 1_000_000,
+    json: JsonFile = None,
+) -> None:
+    """Look-ups and writes a second of each cache backend; needs no Kafka (3 minutes)."""
+    size = cache.Size(entries=entries)
+    with tempfile.TemporaryDirectory(prefix="stream-classifier-benchmarks-") as name:
+        found = asyncio.run(cache.measure(Path(name), size))
+    print(report.table(found))
+    if json is not None:
+        json.write_bytes(report.as_json({"cache": found}))
+    if not found.hold:
+        raise typer.Exit(1)
+
+
 @app.command("faults")
 def measure_faults(
     seed: Annotated[int, typer.Option(help="Of the tickets and of the faults' chances.")] = 1,
@@ -75,6 +142,17 @@ def measure_faults(
     found = faults.measure(seed=seed, outage_s=outage_s, only=only, tell=_progress)
     print(fault_report.report(found, markdown=markdown))
     if found.shortcomings:
+        raise typer.Exit(1)
+
+
+@app.command("projection")
+def measure_projection(
+    seed: Annotated[int, typer.Option(help="Of the tickets and their arrivals.")] = 1,
+) -> None:
+    """What `profile` projects, against the recommended configuration run; needs no Kafka (4 minutes)."""
+    found = projection.measure(seed=seed, tell=_progress)
+    print(report.table(found))
+    if not found.hold:
         raise typer.Exit(1)
 
 
@@ -98,12 +176,13 @@ def _progress(failure: str) -> None:
 
 @app.command("all")
 def everything(json: JsonFile = None) -> None:
-    """Every benchmark at its usual size (8 minutes)."""
+    """Every benchmark at its usual size (11 minutes)."""
     run(
         {
             "hot-path": lambda servers, directory: hot_path.measure(servers, directory, hot_path.Size()),
             "goodput": lambda servers, directory: goodput.measure(servers, directory, None, 6_000),
             "urgent": lambda servers, directory: urgent.measure(servers, directory, urgent.Size()),
+            "limits": lambda servers, directory: limits.measure(servers, directory, limits.Size()),
         },
         json,
     )

@@ -25,8 +25,8 @@ from pydantic import SecretStr
 
 from benchmarks.figures import Figure, Findings, percentile
 from stream_classifier.cache import Backend, Cache, CacheFault, MemoryFront, SQLiteCache, schema
-from stream_classifier.cache.cache import WRITE_BATCH
 from stream_classifier.cache.redis import RedisCache
+from stream_classifier.cache.writer import WRITE_BATCH
 from stream_classifier.core.known import Known
 from stream_classifier.core.tally import Tally
 from tests.brokers import Unavailable

@@ -53,6 +53,7 @@ class Outcome:
     calls: Sequence[dict[str, Any]]  # the simulator's log
     cost_usd: float
     single_cost_usd: float
+    single_cached_cost_usd: float
 
     @property
     def texts(self) -> int:
@@ -109,6 +110,7 @@ async def _play(topics: Topics, rows: Sequence[Keyed], process: Process, provide
         seconds = time.monotonic() - began_s
         cost_usd = await process.metric("cost_usd_total")
         single_cost_usd = await process.metric("one_call_a_ticket_cost_usd_total")
+        single_cached_cost_usd = await process.metric("one_call_a_ticket_cached_cost_usd_total")
         await asyncio.to_thread(process.stop)
         published = await read(servers, topics.output, await ends.count(topics.output))
         dead_letters = await ends.count(topics.dead_letters)
@@ -118,9 +120,13 @@ async def _play(topics: Topics, rows: Sequence[Keyed], process: Process, provide
         events=[orjson.loads(record.value) for record in published],
         dead_letters=dead_letters,
         seconds=seconds,
-        calls=sorted(stats["call_log"], key=itemgetter("start_s")),
+        calls=sorted(
+            (call for call in stats["call_log"] if call["start_s"] >= began_s),  # without the introduction
+            key=itemgetter("start_s"),
+        ),
         cost_usd=cost_usd,
         single_cost_usd=single_cost_usd,
+        single_cached_cost_usd=single_cached_cost_usd,
     )
 
 
@@ -143,6 +149,7 @@ def _figures(outcome: Outcome) -> list[Figure]:
         _one("output tokens", sum(call["tokens_out"] for call in outcome.calls) / sent, "a ticket"),
         _one("cost", 1000 * outcome.cost_usd / sent, "USD per 1,000 tickets"),
         _one("cost to one call a ticket", outcome.cost_usd / outcome.single_cost_usd),
+        _one("cost to that with a prefix cache", outcome.cost_usd / outcome.single_cached_cost_usd),
     ]
 
 

@@ -10,11 +10,12 @@ import time
 import uuid
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.partitioner import murmur2
 
 from tests.brokers.client import admin_of, create_topic
@@ -159,5 +160,6 @@ async def committed(topics: Topics, count: int, within_s: float = COMMIT_WAIT_S)
     async with asyncio.timeout(within_s), admin_of(topics.bootstrap_servers) as admin:
         while positions < count:
             await asyncio.sleep(POLL_S)
-            offsets = await admin.list_consumer_group_offsets(topics.group_id)
-            positions = sum(mark.offset for tp, mark in offsets.items() if tp.topic == topics.input)
+            with suppress(GroupCoordinatorNotAvailableError):  # of the first group on a new cluster
+                offsets = await admin.list_consumer_group_offsets(topics.group_id)
+                positions = sum(mark.offset for tp, mark in offsets.items() if tp.topic == topics.input)

@@ -9,7 +9,7 @@ The journey of a ticket, a line a room, in reading order:
 * `pipeline`  the journey itself: arrivals, answers, departures
 * `lanes`     where texts wait for an answer: urgent, bulk
 * `llm`       calls the provider; the only room that knows httpx
-* `cache`     what is known already: memory, SQLite
+* `cache`     what is known already: memory, SQLite, Redis
 * `observe`   logs, metrics, probes, the page
 * `core`      decides, and never waits: ledger, key order, batch, prompt, reply, failure policy
 * `lab`       what stands in for the world: broker, provider, made tickets

@@ -8,6 +8,7 @@ In reading order:
 * `spend` is what the lanes have spent, which is kept beside the entries.
 * `redis` is a store that replicas share; `redis_scripts` is what runs there, `redis_faults` says in a
   sentence what it or its client refuses.
+* `breaker` leaves a backend alone that fails or is too slow; `writer` takes to it what was stored and spent.
 * `cache` joins front and backend into what the rest sees: peek, fetch, store, spend.
 * `leases` asks through a shared store what another replica is asking.
 * `inspection` reads a store for a person, and changes nothing.

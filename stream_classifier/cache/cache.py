@@ -2,40 +2,45 @@
 
 Rules:
 
-* `peek` and `store` never wait: they are the hot path. `fetch` waits for the backend, at most `timeout_s`.
-* What is stored is in the front at once. One writer task takes it on to the backend in batches; what
-  waits for it is bounded, and the oldest goes first (and is counted) where the backend is too slow.
-* A backend that fails is left alone for `REST_S` and then tried again; meanwhile the front goes on, as
-  if there were no backend. One log line when it goes, one when it is back; nothing is raised.
+* `peek` and `store` never wait: they are the hot path. `fetch` waits for the backend, at most `timeout_s` for
+  each piece of what it asks for; a look-up that is given up runs on under the backend's own limits, since to
+  break it off would cost a connection, which a backend that is slow already must then make anew.
+* What is stored or spent is in memory at once, and goes on to the backend soon (`writer`).
+* A backend that fails, or is too slow again and again, is left alone for a while (`breaker`); meanwhile the
+  front goes on, as if there were no backend. Nothing is raised.
 * A TTL that was shortened holds for old entries too: none is used longer than `ttl_s` after it was written.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
-from itertools import islice
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
-import structlog
-
-from stream_classifier.cache.backend import Backend, CacheFault
+from stream_classifier.cache.backend import Backend, CacheFault, SharedBackend
+from stream_classifier.cache.breaker import READ, BackendBreaker
 from stream_classifier.cache.front import MemoryFront
-from stream_classifier.core.known import Known
-from stream_classifier.core.measures import CACHE_FAULTS
+from stream_classifier.cache.spend import DaySpend
+from stream_classifier.cache.writer import Writer
+from stream_classifier.core.known import Known, usable_until
 from stream_classifier.core.tally import Tally
 
-log = structlog.get_logger(__name__)
-
-MAX_PENDING = 10_000
-"""Entries that may wait for the writer: about 10 MB, and a minute's worth at the dearest rates."""
-WRITE_BATCH = 50
-"""Entries a write. A read may have to wait for one: 3 ms as a rule, 29 where it falls on a checkpoint
-(measured, 100,000 and a million entries). With 200 it was 25 as a rule, too near to a fetch's 50."""
-REST_S = 30.0
-"""How long a failing backend is left alone: short beside the time in which a person clears a disk."""
+FETCH_KEYS = 500
+"""Keys a look-up, about a poll's. SQLite takes 5 ms for so many at a million entries, so a backlog that is
+read at a restart is looked up wholly, where one look-up of thousands would be given up as too late."""
+MAX_LATE = 20
+"""Look-ups that were given up and have not ended; each holds a connection or a place in a queue."""
+RECALL_S = 5.0
+"""How long the start waits for what was spent today: a disk that is slower has other troubles."""
 FLUSH_S = 2.0
 """What closing may take to write the rest: a lost cache entry costs a call, a late exit costs a kill."""
+
+Found = TypeVar("Found")
+
+
+def _nobody_wants(_late: object) -> None:
+    pass
 
 
 class Cache:
@@ -56,17 +61,16 @@ class Cache:
         clock: Callable[[], float],
     ) -> None:
         self.peek = front.get  # the front's own method: nothing comes between on the hot path
-        self.dropped = 0  # entries that never reached the backend
         self._front = front
         self._backend = backend
         self._ttl_s = ttl_s
         self._timeout_s = timeout_s
-        self._tally = tally
         self._clock = clock
-        self._pending: dict[bytes, Known] = {}
-        self._wake = asyncio.Event()
-        self._closing = asyncio.Event()
-        self._rests_until = 0.0  # the loop's time
+        self._spent = DaySpend()
+        self._breaker = BackendBreaker(self.backend, tally, waiting=lambda: len(self._writer.pending))
+        self._writer = Writer(self._spent, self._breaker)
+        self._look_ups: set[asyncio.Task[Any]] = set()
+        self._tasks = asyncio.TaskGroup()
         self._life = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -75,9 +79,10 @@ class Cache:
             async with AsyncExitStack() as life:
                 life.push_async_callback(self._backend.close)
                 await self._backend.open()
-                writers = await life.enter_async_context(asyncio.TaskGroup())
-                writer = writers.create_task(self._write(self._backend), name="cache-writer")
-                life.push_async_callback(self._finish, writer)
+                await self._recall(self._backend)
+                self._tasks = await life.enter_async_context(asyncio.TaskGroup())
+                writing = self._tasks.create_task(self._writer.run(self._backend), name="cache-writer")
+                life.push_async_callback(self._finish, writing)
                 self._life = life.pop_all()
         return self
 
@@ -92,98 +97,108 @@ class Cache:
         """The metrics' label for where this cache keeps its entries."""
         return self._backend.name if self._backend else "memory"
 
+    @property
+    def shared(self) -> SharedBackend | None:
+        """The backend, where replicas share it."""
+        return self._backend if isinstance(self._backend, SharedBackend) else None
+
+    @property
+    def dropped(self) -> int:
+        """How many entries never reached the backend."""
+        return self._writer.dropped
+
     async def fetch(self, keys: Sequence[bytes]) -> dict[bytes, Known]:
-        """What the backend knows of these keys; also put into the front. Empty where it fails or
-        takes longer than `timeout_s`."""
-        if self._backend is None or not keys or self._resting() or self._closing.is_set():
-            return {}
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                found = await self._backend.get_many(keys)
-        except TimeoutError:
-            self._tally.add(CACHE_FAULTS, self._backend.name)
-            return {}
-        except CacheFault as fault:
-            self._rest(self._backend, fault)
-            return {}
-        self._works(self._backend)
-        return self._into_front(found)
+        """What the backend knows of these keys; also put into the front. Many are asked for a piece at a
+        time, and the first piece that fails or takes longer than `timeout_s` is the last."""
+        backend, found = self._backend, dict[bytes, Known]()
+        if backend is None:
+            return found
+        for first in range(0, len(keys), FETCH_KEYS):
+            some = await self.look_up(READ, partial(backend.get_many, keys[first : first + FETCH_KEYS]))
+            if some is None:
+                break
+            found |= self.learn(some)
+        return found
+
+    async def look_up(
+        self, what: str, ask: Callable[[], Awaitable[Found]], late: Callable[[Found], None] = _nobody_wants
+    ) -> Found | None:
+        """What the backend answers within `timeout_s`; None where it fails, or takes longer: then `late` is
+        handed what comes all the same. `what` is READ or WRITE."""
+        if self._breaker.resting or self._writer.ending or len(self._look_ups) >= MAX_LATE:
+            return None
+        task = self._tasks.create_task(self.attempt(what, ask), name="cache-look-up")
+        self._look_ups.add(task)
+        task.add_done_callback(self._look_ups.discard)
+        await asyncio.wait([task], timeout=self._timeout_s)
+        if task.done():
+            if (answer := task.result()) is not None:
+                self._breaker.in_time()
+            return answer
+        task.add_done_callback(_handing_to(late))
+        self._breaker.too_late(self._timeout_s)
+        return None
+
+    async def attempt(self, what: str, ask: Callable[[], Awaitable[Found]]) -> Found | None:
+        """What the backend answers, within its own limits of time; None where it fails or is left alone.
+        `what` is READ or WRITE."""
+        return await self._breaker.attempt(what, ask)
+
+    def learn(self, found: Mapping[bytes, Known]) -> dict[bytes, Known]:
+        """Entries from the backend: into the front. Those that may still be used are returned."""
+        now, kept = self._clock(), {}
+        for key, known in found.items():
+            known.expires_at = usable_until(known, self._ttl_s, now)
+            if known.expires_at > now:
+                kept[key] = known
+                self._front.put(key, known)
+        return kept
+
+    def unwritten(self, key: bytes) -> bool:
+        """Whether an answer under this key is still on its way to the backend."""
+        return key in self._writer.pending
 
     def store(self, entries: Mapping[bytes, Known]) -> None:
         """Keep these entries: in the front at once, in the backend soon."""
         for key, known in entries.items():
             self._front.put(key, known)
         if self._backend is not None:
-            self._pending |= entries
-            self._drop(len(self._pending) - MAX_PENDING)
-            self._wake.set()
+            self._writer.add(entries)
 
-    def _into_front(self, found: Mapping[bytes, Known]) -> dict[bytes, Known]:
-        now, kept = self._clock(), {}
-        for key, known in found.items():
-            # An entry "written in the future" comes from a clock that was wrong: count from now.
-            known.expires_at = min(known.expires_at, min(known.written_at, now) + self._ttl_s)
-            if known.expires_at > now:
-                kept[key] = known
-                self._front.put(key, known)
-        return kept
+    def spent(self, day: int, lane: str) -> float:
+        """What was spent that day, as far as it is known: in this process, and kept from before it."""
+        return self._spent.kept.get((day, lane), 0.0)
 
-    async def _write(self, backend: Backend) -> None:
-        while not self._closing.is_set() or self._pending:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._pending:
-                await self._rested()
-                if not await self._write_batch(backend) and self._closing.is_set():
-                    return
+    def spend(self, day: int, lane: str, usd: float) -> None:
+        """Keep that so much more was spent: in memory at once, in the backend soon."""
+        self._spent.add(day, lane, usd)
+        self._writer.wake()
 
-    async def _write_batch(self, backend: Backend) -> bool:
-        """Write the oldest entries that wait; they wait on where that fails."""
-        batch = dict(islice(self._pending.items(), WRITE_BATCH))
+    async def _recall(self, backend: Backend) -> None:
+        """Read what was spent before the start; nothing where the backend fails or hangs."""
         try:
-            await backend.put_many(batch)
+            async with asyncio.timeout(RECALL_S):
+                self._spent.kept = await backend.spent()
+        except TimeoutError:
+            self._breaker.failed(READ, CacheFault(f"no answer within {RECALL_S:g} s"))
         except CacheFault as fault:
-            self._rest(backend, fault)
-            return False
-        self._works(backend)
-        for key, known in batch.items():
-            if self._pending.get(key) is known:  # else: stored anew meanwhile
-                del self._pending[key]
-        return True
+            self._breaker.failed(READ, fault)
 
-    def _rest(self, backend: Backend, fault: CacheFault) -> None:
-        self._tally.add(CACHE_FAULTS, backend.name)
-        if not self._rests_until:
-            log.error("cache_backend_failed", backend=backend.name, error=str(fault), retry_after_s=REST_S)
-        self._rests_until = asyncio.get_running_loop().time() + REST_S
+    async def _finish(self, writing: asyncio.Task[None]) -> None:
+        self._writer.end()
+        await asyncio.wait([writing], timeout=FLUSH_S)
+        tasks = {writing, *self._look_ups}
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)  # what was about to be written waits again
+        self._writer.give_up()
 
-    def _works(self, backend: Backend) -> None:
-        if self._rests_until:
-            self._rests_until = 0.0
-            log.info("cache_backend_back", backend=backend.name, waiting=len(self._pending))
 
-    def _resting(self) -> bool:
-        return asyncio.get_running_loop().time() < self._rests_until
+def _handing_to(late: Callable[[Found], None]) -> Callable[[asyncio.Task[Found | None]], None]:
+    """A callback that hands on what a look-up found after it was given up."""
 
-    async def _rested(self) -> None:
-        """Return when the backend may be tried again; at once when closing, for a last try."""
-        if self._resting():
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._rests_until):
-                    await self._closing.wait()
+    def done(task: asyncio.Task[Found | None]) -> None:
+        if not task.cancelled() and (answer := task.result()) is not None:
+            late(answer)
 
-    async def _finish(self, writer: asyncio.Task[None]) -> None:
-        self._closing.set()
-        self._wake.set()
-        await asyncio.wait([writer], timeout=FLUSH_S)
-        writer.cancel()
-        self._drop(len(self._pending))
-
-    def _drop(self, excess: int) -> None:
-        if excess <= 0:
-            return
-        if not self.dropped:
-            log.warning("cache_writes_dropped", backend=self.backend, entries=excess)
-        self.dropped += excess
-        for key in list(islice(self._pending, excess)):
-            del self._pending[key]
+    return done

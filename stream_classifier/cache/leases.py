@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from stream_classifier.cache.backend import SharedBackend
-from stream_classifier.cache.cache import WRITE, Cache
+from stream_classifier.cache.breaker import WRITE
+from stream_classifier.cache.cache import Cache
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.journey import Ask
 from stream_classifier.core.leases import RENEW_S, Claims, Leaseholder

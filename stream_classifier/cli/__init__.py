@@ -32,9 +32,15 @@ class Command:
 COMMANDS = {
     "run": Command("run", "Label the tickets of a topic: the service."),
     "demo": Command("demo", "Show the whole journey on this machine, with nothing else installed."),
+    "classify": Command("classify", "Label a file of tickets, without Kafka; goes on where it was stopped."),
     "load": Command("load", "Play a file of tickets onto the input topic."),
     "simulate-llm": Command("simulate_llm", "Serve a simulated provider, with faults on demand."),
     "topics": Command("topics", "Show the topics, and make those that are missing."),
+    "override": Command("override", "Correct the labels of a text, or show all corrections."),
+    "profile": Command("profile", "Say what a backlog holds, and what it will cost."),
+    "explain": Command("explain", "Say what would happen to a ticket, without a call."),
+    "doctor": Command("doctor", "Check everything that the service needs, and say how to mend it."),
+    "replay": Command("replay", "Send dead letters, reviews or labels through again."),
     "config": Command("config", "Print the settings in force."),
 }
 

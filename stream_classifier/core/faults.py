@@ -16,6 +16,12 @@ class OperatorFault(Exception):
         self.sentence = sentence
 
 
+def first_fault(faults: BaseExceptionGroup[OperatorFault]) -> OperatorFault:
+    """The fault that is told, of those that tasks side by side ended with."""
+    found = faults.exceptions[0]
+    return first_fault(found) if isinstance(found, BaseExceptionGroup) else found
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that is wrong with a configuration. No part of it ever holds a setting's value."""

@@ -57,7 +57,7 @@ TOKENS = Measure(
 OVERHEAD_TOKENS = Measure(
     "overhead_tokens_total",
     Kind.COUNTER,
-    "Tokens that no event carries: probes, and attempts whose answer nobody waited for any more.",
+    "Tokens that no event carries: probes, refreshes, and attempts whose answer nobody waited for any more.",
     ("model", "kind"),
 )
 COST = Measure(
@@ -68,6 +68,11 @@ SINGLE_COST = Measure(
     Kind.COUNTER,
     "What the same tickets would have cost with one call each, from the same counts.",
 )
+SINGLE_CACHED_COST = Measure(
+    "one_call_a_ticket_cached_cost_usd_total",
+    Kind.COUNTER,
+    "The same where the provider's prefix cache holds the constant part of every call.",
+)
 CACHE = Measure(
     "cache_lookups_total", Kind.COUNTER, "Look-ups of a ticket's text, by result.", ("backend", "result")
 )
@@ -77,7 +82,31 @@ CACHE_FAULTS = Measure(
     "Times the cache backend failed and the memory front went on.",
     ("backend",),
 )
+LEASE_WAITS = Measure(
+    "lease_waits_total",
+    Kind.COUNTER,
+    "Texts that waited for another replica's answer, by what ended the wait: answer, lapse or patience.",
+    ("ended_by",),
+)
+CACHE_REFRESHES = Measure(
+    "cache_refreshes_total",
+    Kind.COUNTER,
+    "Much used answers that were asked for again before their end: the same, changed, or none came.",
+    ("result",),
+)
+STORMS = Measure(
+    "storms_total", Kind.COUNTER, "Times that one text began to come again and again (`core/storms.py`)."
+)
+OVERRIDES_REFUSED = Measure(
+    "overrides_refused_total", Kind.COUNTER, "Records of the overrides topic that are not used.", ("reason",)
+)
 OFFSETS_COMMITTED = Measure("commits_total", Kind.COUNTER, "Offset commits, by outcome.", ("outcome",))
+TRANSACTIONS = Measure(
+    "transactions_total",
+    Kind.COUNTER,
+    "Transactions, by what became of them; with `exactly-once` each carries a commit.",
+    ("outcome",),
+)
 REBALANCES = Measure(
     "rebalances_total",
     Kind.COUNTER,
@@ -86,11 +115,24 @@ REBALANCES = Measure(
 )
 PAUSES = Measure("pauses_total", Kind.COUNTER, "Times work was paused, by reason.", ("reason",))
 
+OVERRIDES = Measure("overrides", Kind.GAUGE, "People's corrections that are in force.")
+DISAGREEMENTS = Measure(
+    "override_disagreements",
+    Kind.GAUGE,
+    "Corrections in force that say otherwise than the model did, by what each of them said.",
+    ("question", "was", "now"),
+)
 IN_FLIGHT = Measure("in_flight_tickets", Kind.GAUGE, "Records read and not yet done.")
 IN_FLIGHT_BYTES = Measure("in_flight_bytes", Kind.GAUGE, "Bytes of the records read and not yet done.")
 WAITING = Measure("waiting_texts", Kind.GAUGE, "Texts that wait for a call, by lane.", ("lane",))
+LEASES = Measure(
+    "leases", Kind.GAUGE, "Texts held in a lease by this replica, or waiting for another's.", ("state",)
+)
 BREAKER_OPEN = Measure(
     "breaker_open", Kind.GAUGE, "1 while a model's breaker is open, with the reason.", ("model", "reason")
+)
+BUDGET_USED = Measure(
+    "budget_used_ratio", Kind.GAUGE, "Part of the lane's budget for this UTC day that is spent.", ("lane",)
 )
 PARTITIONS_OWNED = Measure("partitions_owned", Kind.GAUGE, "Input partitions this process owns.")
 PARTITIONS_PAUSED = Measure(

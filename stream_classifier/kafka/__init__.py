@@ -6,6 +6,7 @@
 * `access` is what must be there and allowed: topics, and `rights`. `protocol` is what the client lacks.
 * `topics`, `topic_rules`, `topic_health`: looking for topics, making them, judging them.
 * `overrides_topic` is read from its start by every process: `corrections` keeps what people decided.
+* `reading` is for whoever reads a part of a topic without a group; `replaying` sends what it finds again.
 * `session` is the life of one `consumer` (with a `group_client`); `assignment` says which partitions are
   ours, `starts` where each begins (by what is `committed`), `committing` what a session asks of its
   commits, `lag` how far they are behind.

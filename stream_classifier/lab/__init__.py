@@ -10,6 +10,13 @@ Backlogs:
 
 * `backlog`, `backlog_csv`, `rows`, `followed`  tickets from a JSONL or CSV file, or from a pipe
 * `load`          plays them onto a topic, at a rate
+* `labelling`     labels them without Kafka: rows in, what became of each out, in their order
+* `classify/`     ... from file to file, and goes on where it was killed
+* `profile/`      what they hold and what they will cost, without a call
+
+What tries the service out:
+
+* `doctor`        looks for what would keep it from working
 
 The demo, all of it together (`demo` is where to begin):
 

@@ -12,10 +12,11 @@ Rules:
 
 import gzip
 import io
+import os
 import sys
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
@@ -30,6 +31,7 @@ STANDARD_INPUT = "-"
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 CSV_SUFFIXES = (".csv", ".tsv")
 GZIP_MAGIC = b"\x1f\x8b"
+PIECE_BYTES = 1 << 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 JSON_KINDS = {list: "an array", str: "a text", int: "a number", float: "a number", bool: "true or false"}
@@ -43,8 +45,27 @@ def open_backlog(source: str) -> Iterator[Iterator[Row]]:
 
     Raises `OperatorFault` where the file as a whole cannot be read, also while rows are drawn from it.
     """
+    with open_measured(source) as (rows, _):
+        yield rows
+
+
+@contextmanager
+def open_measured(source: str) -> Iterator[tuple[Iterator[Row], Callable[[], float | None]]]:
+    """As `open_backlog`, with a function that says which share of the file is read by now; None of a pipe."""
     with _open(source) as file:
-        yield read_rows(file, "standard input" if source == STANDARD_INPUT else source)
+        rows = read_rows(file, "standard input" if source == STANDARD_INPUT else source)
+        size_bytes = os.fstat(file.fileno()).st_size if file.seekable() else 0
+        yield rows, lambda: file.tell() / size_bytes if size_bytes else None
+
+
+def count_lines(source: str) -> int:
+    """How many lines the file at this path has; as far as it can be read."""
+    lines = 0
+    with suppress(EOFError, zlib.error, OSError), _open(source) as file:
+        whole = _unzipped(file)
+        while piece := whole.read(PIECE_BYTES):
+            lines += piece.count(b"\n")
+    return lines
 
 
 def read_rows(file: io.BufferedReader, name: str) -> Iterator[Row]:

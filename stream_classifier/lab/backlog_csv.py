@@ -64,7 +64,7 @@ def csv_rows(lines: Iterator[Line]) -> Iterator[Row]:
         del head[0]
     feed = Feed(chain(head, lines))
     reader = csv.reader(feed, delimiter=delimiter or find_delimiter(head), strict=True)
-    header: list[str] | None = None
+    header: tuple[str, ...] | None = None
     for number, cells in _records(reader, feed):
         if isinstance(cells, str):
             yield BadRow(line=number, sentence=cells)
@@ -121,8 +121,8 @@ def _complaint(first: int, last: int) -> str:
     )
 
 
-def _checked_header(cells: Sequence[str]) -> list[str]:
-    header = [cell.strip() for cell in cells]
+def _checked_header(cells: Sequence[str]) -> tuple[str, ...]:
+    header = tuple(cell.strip() for cell in cells)
     if not all(header) or len(set(header)) < len(header):
         raise OperatorFault(
             "The first line of a CSV file must name every column, each name once: write such a header, for "
@@ -133,14 +133,14 @@ def _checked_header(cells: Sequence[str]) -> list[str]:
     return header
 
 
-def _row(number: int, header: Sequence[str], cells: Sequence[str]) -> Row:
+def _row(number: int, header: tuple[str, ...], cells: Sequence[str]) -> Row:
     if len(cells) != len(header):
         counts = f"The row has {len(cells)} cells and the header {len(header)}"
         return BadRow(line=number, sentence=f"{counts}: quote cells that hold the delimiter.")
     ticket = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
     if _not_utf8(cells):
         return BadRow(line=number, sentence=f"The row {NOT_UTF8}")
-    return TicketRow(line=number, ticket=ticket)
+    return TicketRow(line=number, ticket=ticket, columns=header)
 
 
 def _not_utf8(cells: Sequence[str]) -> bool:

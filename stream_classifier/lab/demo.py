@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from stream_classifier.core.faults import OperatorFault
+from stream_classifier.core.faults import OperatorFault, first_fault
 from stream_classifier.lab.broker import EmbeddedBroker, EmbeddedBrokerError, EmbeddedBrokerMissingError
 from stream_classifier.lab.demo_config import PARTITIONS, TOPICS, provider_options, write_config
 from stream_classifier.lab.demo_figures import Sources
@@ -80,7 +80,7 @@ class Demo:
         try:
             await self._among_neighbours(show, every_s)
         except* OperatorFault as faults:
-            raise _first(faults) from None
+            raise first_fault(faults) from None
 
     async def _among_neighbours(self, show: Show, every_s: float) -> None:
         with _embedded_broker() as broker:
@@ -183,8 +183,3 @@ async def _is_ready(client: httpx.AsyncClient, probe: str) -> bool:
         return (await client.get(probe)).is_success
     except httpx.TransportError:
         return False  # it does not listen yet
-
-
-def _first(faults: BaseExceptionGroup[OperatorFault]) -> OperatorFault:
-    found = faults.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found

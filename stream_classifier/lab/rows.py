@@ -1,6 +1,6 @@
 """The rows of a backlog: what every form of file is read into."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 MAX_ROW_BYTES = 4 * 1024 * 1024
@@ -15,10 +15,12 @@ Line = tuple[int, bytes | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketRow:
-    """A ticket as the file has it, and the line on which it begins."""
+    """A ticket as the file has it, and the line on which it begins. `columns` are all of the file's, where it
+    is CSV: of one object for all rows."""
 
     line: int
     ticket: dict[str, Any]
+    columns: tuple[str, ...] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

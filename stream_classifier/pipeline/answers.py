@@ -3,9 +3,12 @@
 Rules
 -----
 * The first ticket that waits carries the tokens of every attempt; those that joined cost nothing.
-* Only a complete answer to the whole text, of the model that its key names, enters the cache.
+* Only a complete answer to the whole text enters the cache, under the key of the model that gave it: a
+  fallback's is found only while the first model is out.
 * Where urgent and bulk ask the same text of the same model, the first answer serves both.
 * A ticket that waits on two asks is given up only when both have failed.
+* What is decided is kept for the ticket's return (`returns`), also where its partition was taken away
+  before the answer came.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,8 +37,8 @@ class Memory(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Answers:
-    """Hands answers on. `models` names the model of each lane's cache keys; `known` makes a cache entry
-    of labels and model."""
+    """Hands answers on. `models` names the model of each lane's cache keys, `fallbacks` those that are asked
+    where it fails; `known` makes a cache entry of labels and model."""
 
     flights: Flights
     departures: Departures
@@ -45,24 +48,37 @@ class Answers:
     taxonomy_digest: str
     prompt_digest: str
     models: Mapping[Lane, str]
+    fallbacks: Sequence[str]
     known: Callable[[tuple[str, ...], str], Known]
     withdraw: Callable[[Ask], bool]
 
     def answered(self, ask: Ask, answer: Answer, called: Called) -> None:
         """The model gave this answer for this very text."""
-        self.flights.land(ask)
-        if answer.complete and called.model == self.models[ask.lane] and not called.halved:
+        known = answer.complete and not called.halved
+        self.flights.land(ask, in_vain=not known or called.model != self.models[ask.lane])
+        if known:
             labels = tuple(label for label in answer.labels if label is not None)
-            self.memory.store({ask.key: self.known(labels, called.model)})
+            if ask.renews is not None:
+                self._refreshed("same" if labels == ask.renews.labels else "changed")
+            self.memory.store({self._key(ask, called.model): self.known(labels, called.model)})
+        elif ask.renews is not None:
+            self._refreshed("failed")
         twin = self.flights.twin(ask) if answer.complete else None
         waiters = ask.waiters if twin is None else [*ask.waiters, *twin.waiters]
-        self._serve(ask, waiters, answer.labels, answer.reason, called)
+        waiting = [waiting for waiting in dict.fromkeys(waiters) if waiting.asks]
+        self._serve(ask, waiting, answer.labels, answer.reason, called)
+
+    def _key(self, ask: Ask, model: str) -> bytes:
+        """The key of this text's answer by this model."""
+        if model == self.models[ask.lane]:
+            return ask.key
+        return ask.waiters[0].fallback_keys[self.fallbacks.index(model)]
 
     def unanswerable(self, ask: Ask, reason: Reason, called: Called) -> None:
         """No answer is to be had: a person must look, unless another ask is still out for the ticket."""
-        self.flights.land(ask)
+        self.flights.land(ask, in_vain=True)
         labels = called.labels_for(ask) or (None,) * self.questions
-        waiters = [waiting for waiting in ask.waiters if waiting.live]
+        waiters = [waiting for waiting in ask.waiters if ask in waiting.asks]
         for waiting in waiters:
             waiting.asks.remove(ask)
         self._serve(ask, [w for w in waiters if not w.asks], labels, reason, called)
@@ -75,16 +91,19 @@ class Answers:
         reason: Reason | None,
         called: Called,
     ) -> None:
-        """Decide every ticket that waits: the first pays, the others share."""
+        """Decide every ticket that waits: the first that is still here pays, the others share."""
         unpaid: Spent | None = ask.spent
-        served = [waiting for waiting in dict.fromkeys(waiters) if waiting.live]
-        for waiting in served:
+        undecided = [waiting for waiting in waiters if waiting.decision is None]
+        for waiting in undecided:
             waiting.truncated |= called.halved
-            self.departures.decide(waiting, self._decision(ask, labels, reason, called, unpaid))
-            unpaid = None
+            decision = self._decision(ask, labels, reason, called, unpaid if waiting.live else None)
+            self.departures.returns.keep(waiting, decision)
+            if waiting.live:
+                self.departures.decide(waiting, decision)
+                unpaid = None
         if unpaid is not None:
             self._write_off(called.model, unpaid)
-        self._leave(served)
+        self._leave(undecided)
 
     def _decision(
         self,
@@ -126,8 +145,13 @@ class Answers:
 
     def dropped(self, ask: Ask) -> None:
         """This text is not called (again): nobody waits for it, or the process stops."""
+        if ask.renews is not None:
+            self._refreshed("failed")
         self.flights.land(ask)
         self._write_off(self.models[ask.lane], ask.spent)
+
+    def _refreshed(self, result: str) -> None:
+        self.tally.add(measures.CACHE_REFRESHES, result)
 
     def _write_off(self, model: str, spent: Spent) -> None:
         """Tokens that no event carries are counted as overhead, so that the sum stays right."""

@@ -5,13 +5,14 @@ poll to the producer in one pass, and is counted once a poll.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane, Reason
+from stream_classifier.core.corrections import Corrections
 from stream_classifier.core.dead_letter import dead_letter_headers
 from stream_classifier.core.event import Rfc3339
 from stream_classifier.core.journey import Ask, Decision, Delivery, Partition, Waiting
@@ -23,6 +24,8 @@ from stream_classifier.lanes.flights import Flights
 from stream_classifier.pipeline.deadlines import Deadlines
 from stream_classifier.pipeline.departures import Departures, Record, from_cache
 from stream_classifier.pipeline.preparing import Prepared, Preparer
+from stream_classifier.pipeline.refreshing import Refreshing
+from stream_classifier.pipeline.storm_watch import StormWatch
 
 log = structlog.get_logger(__name__)
 
@@ -56,19 +59,26 @@ class Arrivals:
     reader: TicketReader
     preparer: Preparer
     triage: Triage
+    corrections: Corrections
     knowledge: Knowledge
     flights: Flights
     lanes: Lanes
     departures: Departures
     deadlines: Deadlines
+    storms: StormWatch
     tally: Tally
     now: Callable[[], float]
     questions: int
     cache_name: str
     max_promoted: int
+    first_model_out: Callable[[Lane], bool]
+    refreshing: Refreshing | None = None
+    _partitions: set[Partition] = field(default_factory=set)
 
     def take(self, partition: Partition, records: Sequence[Record]) -> None:
         """Take one poll's records of a partition, in delivery order."""
+        if partition not in self._partitions:
+            self._begin(partition)
         ledger = partition.ledger
         for record in records:
             value = record.value
@@ -82,6 +92,22 @@ class Arrivals:
                 self._take_value(partition, record, value)
         self.tally.add(measures.RECORDS, n=len(records))
         self.departures.end_of_poll()
+        self.storms.end_of_poll()
+
+    def _begin(self, partition: Partition) -> None:
+        """The first records of an assignment."""
+        self.let_go()
+        self._partitions.add(partition)
+
+    def let_go(self) -> None:
+        """Take back what gathers for partitions that went away: in an outage nothing else does, and each
+        rebalance would leave its backlog here, while their new owner may be waiting for our answer."""
+        kept = {partition for partition in self._partitions if partition.open}
+        if len(kept) < len(self._partitions):
+            for ask in self.flights.unwanted():
+                if not ask.attempts and self.lanes.withdraw(ask):
+                    self.flights.land(ask)
+            self._partitions = kept
 
     def _take_value(self, partition: Partition, record: Record, value: bytes) -> None:
         try:
@@ -96,6 +122,8 @@ class Arrivals:
         """The hot path: a record of one ticket whose answer is known, with nothing before it. False where
         it must wait, and nothing was done."""
         prepared = self.preparer(ticket)
+        if not self.corrections.empty and self.corrections.verdict(prepared.digest, ticket.tenant):
+            return False
         lane = Lane.BULK if self.triage.rule(ticket, prepared.keyword) is None else Lane.URGENT
         known = self._known(prepared, lane)
         if known is None or self.departures.holds(partition, record.key):
@@ -103,13 +131,20 @@ class Arrivals:
         self.departures.publish_known(
             partition, record, ticket=ticket, prepared=prepared, lane=lane, known=known
         )
+        if self.refreshing is not None:
+            self.refreshing.hit(prepared, ticket.tenant, known)
+        self.storms.note(prepared.digest)
         return True
 
     def _known(self, prepared: Prepared, lane: Lane) -> Known | None:
-        """What is known at once; an urgent ticket takes an answer of either model."""
+        """What is known at once; an urgent ticket takes an answer of either model, and any a fallback's
+        while its lane's first model is out."""
         known = self.knowledge.peek(prepared.bulk_key)
         if known is None and lane is Lane.URGENT:
             known = self.knowledge.peek(prepared.urgent_key)
+        if known is None and prepared.fallback_keys and self.first_model_out(lane):
+            answers = map(self.knowledge.peek, prepared.fallback_keys)
+            known = next((answer for answer in answers if answer is not None), None)
         return known
 
     def _wait(self, partition: Partition, record: Record, tickets: Sequence[Ticket]) -> None:
@@ -130,29 +165,59 @@ class Arrivals:
             self.deadlines.watch(delivery)
             self._promote_those_before(delivery)
         for waiting, ready in zip(delivery.tickets, prepared, strict=True):
-            self._settle_or_ask(waiting, self._counted(self._known(ready, lane)))
+            self.storms.note(ready.digest)
+            if not self._corrected(waiting):
+                self._settle_or_ask(waiting, self._counted(ready, waiting, self._known(ready, lane)))
 
-    def _counted(self, known: Known | None) -> Known | None:
+    def _corrected(self, waiting: Waiting) -> bool:
+        """Whether a person has decided it: before whatever is known or asked."""
+        if self.corrections.empty:
+            return False
+        decision = self.corrections.decision(waiting.text_digest, waiting.tenant)
+        if decision is not None:
+            self.departures.decide(waiting, decision)
+        return decision is not None
+
+    def _counted(self, prepared: Prepared, waiting: Waiting, known: Known | None) -> Known | None:
         self.tally.add(measures.CACHE, self.cache_name, "miss" if known is None else "hit")
+        if known is not None and self.refreshing is not None:
+            self.refreshing.hit(prepared, waiting.tenant, known)
         return known
 
     def _settle_or_ask(self, waiting: Waiting, known: Known | None) -> None:
-        """Known, in flight, to be looked up, or to be asked: in this order."""
+        """Known, answered when it was here before, in flight, to be looked up, or to be asked: in this
+        order."""
         lane = waiting.delivery.lane
         key = waiting.urgent_key if lane is Lane.URGENT else waiting.bulk_key
-        if not waiting.text:
+        if not waiting.utf8:
             self.departures.decide(waiting, no_text(self.questions))
         elif known is not None:
             self.departures.decide(waiting, from_cache(known))
-        elif self.flights.has(lane, key) or not self.knowledge.look_up(waiting):
-            self._ask(waiting, lane)
+        elif (before := self.departures.returns.decided(waiting)) is not None:
+            self.departures.decide(waiting, before)
+        else:
+            waiting.takes_fallbacks = self.first_model_out(lane)
+            if self.flights.has(lane, key) or not self.knowledge.look_up(waiting):
+                self._ask(waiting, lane)
 
     def looked_up(self, waiting: Waiting, known: Known | None) -> None:
         """The backend has answered (or did not in time)."""
+        if waiting.live and not waiting.asks and self._corrected(waiting):
+            return
         if known is not None:
             self.departures.decide(waiting, from_cache(known))
         elif waiting.live and not waiting.asks:  # else it was promoted meanwhile
             self._ask(waiting, waiting.delivery.lane)
+
+    def take_back(self, key: bytes) -> list[Waiting]:
+        """The tickets of a text that bulk need not ask any more; none where its call may have begun."""
+        ask = self.flights.get(Lane.BULK, key)
+        if ask is None or ask.attempts or not self.lanes.withdraw(ask):
+            return []
+        self.flights.land(ask)
+        for waiting in ask.waiters:
+            waiting.asks = [other for other in waiting.asks if other is not ask]
+        return [waiting for waiting in ask.waiters if waiting.live and not waiting.asks]
 
     def _ask(self, waiting: Waiting, lane: Lane) -> None:
         ask = self.flights.join(waiting, lane, self.now())
@@ -223,10 +288,11 @@ def _waiting(delivery: Delivery, ticket: Ticket, prepared: Prepared, part: int |
         ticket_id=ticket.ticket_id,
         tenant=ticket.tenant,
         revision=ticket.revision,
-        text=prepared.text,
+        utf8=prepared.utf8,
         text_digest=prepared.digest,
         tokens=prepared.tokens,
         truncated=prepared.truncated,
         urgent_key=prepared.urgent_key,
         bulk_key=prepared.bulk_key,
+        fallback_keys=prepared.fallback_keys,
     )

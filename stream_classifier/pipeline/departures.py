@@ -23,9 +23,11 @@ from stream_classifier.core.event import (
 )
 from stream_classifier.core.journey import Decision, Delivery, Headers, OwnHeaders, Partition, Waiting
 from stream_classifier.core.known import Known
+from stream_classifier.core.replay import renewed_by
 from stream_classifier.core.tally import Tally
 from stream_classifier.core.ticket import Ticket
 from stream_classifier.pipeline.preparing import Prepared
+from stream_classifier.pipeline.returns import Returns
 from stream_classifier.pipeline.telling import Telling
 from stream_classifier.pipeline.unsent import UnsentTokens
 
@@ -80,6 +82,7 @@ class Departures:
     wall_ms: Callable[[], int]
     key_order: bool
     telling: Telling
+    returns: Returns = field(default_factory=Returns)
     _unsent: UnsentTokens = field(init=False)
 
     def __post_init__(self) -> None:
@@ -111,6 +114,7 @@ class Departures:
             timestamp_ms=record.timestamp,
             labelled_ms=self.wall_ms(),
             truncated=prepared.truncated,
+            relabel_of=renewed_by(record.headers, None) if record.headers else None,
         )
         if known.rendered is None:
             known.rendered = self.writer.constant(from_cache(known), prepared.digest)
@@ -200,6 +204,7 @@ def _subject(delivery: Delivery, waiting: Waiting, labelled_ms: int) -> Subject:
         labelled_ms=labelled_ms,
         truncated=waiting.truncated,
         overtook=delivery.overtook,
+        relabel_of=renewed_by(delivery.headers, waiting.part) if delivery.headers else None,
     )
 
 

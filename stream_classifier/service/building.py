@@ -10,24 +10,19 @@ from collections.abc import Mapping
 from random import Random
 from uuid import uuid4
 
-from pydantic import SecretStr
-
-from stream_classifier.cache import Cache, MemoryFront, SQLiteCache
+from stream_classifier.cache import Cache
 from stream_classifier.core.answer import Lane
-from stream_classifier.core.batch import BatchPolicy, Gathering
-from stream_classifier.core.cache_key import KeyMaker
+from stream_classifier.core.corrections import Corrections
 from stream_classifier.core.event import EventWriter
-from stream_classifier.core.journey import Ask
 from stream_classifier.core.known import Known, expiry
 from stream_classifier.core.ladder import Ladder
-from stream_classifier.core.limits import Bucket, Limiter
 from stream_classifier.core.prices import Price, Prices, SingleCalls
 from stream_classifier.core.prompt import Prompt
 from stream_classifier.core.tally import Tally
+from stream_classifier.core.text import digest_prefix
 from stream_classifier.core.ticket import TicketReader
 from stream_classifier.core.tokens import ReplyBudget, TokenEstimator
 from stream_classifier.core.triage import Triage
-from stream_classifier.lanes.answering import Answering
 from stream_classifier.lanes.bulk import BulkLane
 from stream_classifier.lanes.calls import Caller, Provider
 from stream_classifier.lanes.flights import Flights
@@ -36,16 +31,27 @@ from stream_classifier.lanes.urgent import UrgentLane
 from stream_classifier.llm.client import OpenAIClient
 from stream_classifier.pipeline.answers import Answers
 from stream_classifier.pipeline.arrivals import Arrivals
+from stream_classifier.pipeline.corrected import Corrected
 from stream_classifier.pipeline.deadlines import Deadlines
 from stream_classifier.pipeline.departures import Departures, Outbox
 from stream_classifier.pipeline.look_ups import LookUps
 from stream_classifier.pipeline.preparing import Preparer
+from stream_classifier.pipeline.refreshing import Refreshing
+from stream_classifier.pipeline.storm_watch import StormWatch
 from stream_classifier.pipeline.telling import Telling
+from stream_classifier.service.calling import (
+    first_models,
+    new_answering,
+    new_bulk_lane,
+    new_clients,
+    new_gate,
+    new_prober,
+)
 from stream_classifier.service.parts import Knowledge, Lanes, Pipeline
-from stream_classifier.settings import Settings, api_key_now
+from stream_classifier.service.sharing import new_cache, new_leases, new_look_ups
+from stream_classifier.service.texts import new_preparer
+from stream_classifier.settings import Settings
 
-BACKOFF_S = {Lane.BULK: 0.5, Lane.URGENT: 0.1}  # for an urgent ticket a person waits
-PROBE_CONNECTIONS = 1  # beside the calls': a probe must not wait for calls that hang
 BATCH_PREFIX_CHARS = 6  # sets the batch ids of two processes apart
 
 
@@ -56,11 +62,12 @@ class Builder:
         self.settings = settings
         self.tally = tally
         self.now = asyncio.get_running_loop().time
+        self.clock = time.time
         self.rng = Random()
         self.taxonomy = settings.taxonomy
         self.questions = len(settings.taxonomy.questions)
         self.prompt = Prompt(settings.taxonomy)
-        self.models = {Lane.BULK: settings.llm.model, Lane.URGENT: settings.llm.urgent_model}
+        self.models = first_models(settings)
         self.estimators = {model: TokenEstimator() for model in self.models.values()}
         self.estimate = self.estimators[settings.llm.model].estimate
         self.prices = Prices({m: Price(**p.model_dump()) for m, p in settings.llm.prices.items()})
@@ -69,37 +76,23 @@ class Builder:
 
     def cache(self) -> Cache:
         """The cache that the settings name."""
-        cache = self.settings.cache
-        limits = {"max_entries": cache.max_entries, "max_bytes": cache.max_bytes}
-        backend = None
-        if cache.backend == "sqlite":
-            backend = SQLiteCache(cache.path, **limits, clock=time.time)
-        return Cache(
-            MemoryFront(**limits, clock=time.time),
-            backend,
-            ttl_s=cache.ttl_s,
-            timeout_s=cache.timeout_s,
-            tally=self.tally,
-            clock=time.time,
-        )
+        return new_cache(self.settings, self.tally)
 
     def clients(self, environ: Mapping[str, str]) -> dict[Lane, OpenAIClient]:
-        """A client a lane: connections that one lane has used up are not the other's concern."""
-        settings = self.settings
-        return {
-            Lane.BULK: self._client(environ, settings.llm.timeout_s, self._calls(Lane.BULK)),
-            Lane.URGENT: self._client(environ, settings.urgent.timeout_s, self._calls(Lane.URGENT)),
-        }
+        """A client a lane."""
+        return new_clients(self.settings, environ, self.ladders)
 
     def pipeline(self, cache: Cache, providers: Mapping[Lane, Provider], outbox: Outbox) -> Pipeline:
         """The journey from a polled record to the outbox."""
-        gate = Gate(tally=self.tally, now=self.now, new_limiter=self._limiter)
+        gate = new_gate(
+            self.settings, prices=self.prices, tally=self.tally, store=cache, now=self.now, clock=self.clock
+        )
         flights, lanes, knowledge = Flights(), Lanes(), Knowledge(cache)
         departures = self._departures(outbox, cache)
         answers = self._answers(flights, departures, cache, lanes)
-        asking = {lane: self._answering(lane, providers[lane], gate, answers) for lane in Lane}
-        gathering: Gathering[Ask] = Gathering(self._policy())
-        lanes.bulk = BulkLane(answering=asking[Lane.BULK], gathering=gathering, now=self.now)
+        prober = new_prober(self.settings, gate, {lane: self.caller(lane, providers[lane]) for lane in Lane})
+        asking = {lane: new_answering(self.settings, lane, prober, answers) for lane in Lane}
+        lanes.bulk = new_bulk_lane(self.settings, asking[Lane.BULK], now=self.now, clock=self.clock)
         lanes.urgent = UrgentLane(answering=asking[Lane.URGENT])
         deadlines = Deadlines(
             departures=departures,
@@ -108,29 +101,34 @@ class Builder:
             now=self.now,
             expired=answers.leave,
         )
-        arrivals = self._arrivals(knowledge, flights, lanes, departures, deadlines)
+        corrections = self.corrections()
+        arrivals = self._arrivals(
+            corrections=corrections,
+            knowledge=knowledge,
+            flights=flights,
+            lanes=lanes,
+            departures=departures,
+            deadlines=deadlines,
+            gate=gate,
+        )
         for lane in Lane:
             knowledge.look_ups[lane] = LookUps(fetch=cache.fetch, looked_up=arrivals.looked_up)
+        leases = new_leases(cache, flights, self.now)
+        if leases is not None:
+            knowledge.look_ups[Lane.BULK] = new_look_ups(self.settings, cache, leases, arrivals, gate)
         return Pipeline(
             gate=gate,
+            prober=prober,
+            corrections=corrections,
+            corrected=Corrected(
+                corrections=corrections, flights=flights, departures=departures, leave=answers.leave
+            ),
             flights=flights,
             lanes=lanes,
             arrivals=arrivals,
             deadlines=deadlines,
             look_ups=knowledge.look_ups,
-        )
-
-    def _client(self, environ: Mapping[str, str], timeout_s: float, calls: int) -> OpenAIClient:
-        llm = self.settings.llm
-        return OpenAIClient(
-            llm.base_url,
-            api_key=lambda: _revealed(api_key_now(self.settings, environ)),
-            timeout_s=timeout_s,
-            connections=calls + PROBE_CONNECTIONS,
-            headers={name: value.get_secret_value() for name, value in llm.headers.items()},
-            params=llm.params,
-            ca_file=llm.ca_file,
-            ladders=self.ladders,
+            leases=leases,
         )
 
     def _departures(self, outbox: Outbox, cache: Cache) -> Departures:
@@ -144,7 +142,7 @@ class Builder:
             telling=Telling(
                 tally=self.tally,
                 cache_name=cache.backend,
-                single_cost_usd=single.cost_usd,
+                single_calls=single,
                 each=self.settings.log.level == "debug",
             ),
         )
@@ -159,58 +157,76 @@ class Builder:
             taxonomy_digest=self.taxonomy.digest,
             prompt_digest=self.prompt.digest,
             models=self.models,
+            fallbacks=self.settings.llm.fallback_models,
             known=self._known,
             withdraw=lanes.withdraw,
         )
 
-    def _answering(self, lane: Lane, provider: Provider, gate: Gate, sink: Answers) -> Answering:
-        return Answering(
-            caller=Caller(
-                provider=provider,
-                lane=lane,
-                prompt=self.prompt,
-                taxonomy=self.taxonomy,
-                prices=self.prices,
-                tally=self.tally,
-                tokens=self.estimators[self.models[lane]],
-                replies=ReplyBudget(self.estimate(self.prompt.longest_answer)),
-                rng=self.rng,
-                batch_prefix=self.batch_prefix,
-            ),
-            gate=gate,
-            slots=asyncio.Semaphore(self._calls(lane)),
-            sink=sink,
-            models=[self.models[lane], *self.settings.llm.fallback_models],
-            max_attempts=self.settings.llm.max_attempts,
-            backoff_s=BACKOFF_S[lane],
+    def caller(self, lane: Lane, provider: Provider) -> Caller:
+        """Makes the lane's calls."""
+        return Caller(
+            provider=provider,
+            lane=lane,
+            prompt=self.prompt,
+            taxonomy=self.taxonomy,
+            prices=self.prices,
+            tally=self.tally,
+            tokens=self.estimators[self.models[lane]],
+            replies=self.replies(),
+            rng=self.rng,
+            batch_prefix=self.batch_prefix,
+            context_tokens=self.settings.llm.context_tokens,
         )
+
+    def replies(self) -> ReplyBudget:
+        """A reply budget to begin with."""
+        return ReplyBudget(self.estimate(self.prompt.longest_answer))
+
+    def corrections(self) -> Corrections:
+        """The table of people's corrections, empty."""
+        return Corrections(taxonomy=self.taxonomy, prefix=digest_prefix(self.settings.ticket.redact))
 
     def _arrivals(
         self,
+        *,
+        corrections: Corrections,
         knowledge: Knowledge,
         flights: Flights,
         lanes: Lanes,
         departures: Departures,
         deadlines: Deadlines,
+        gate: Gate,
     ) -> Arrivals:
-        triage = Triage(**self.settings.triage.model_dump())
+        triage = self.triage()
         return Arrivals(
-            reader=self._reader(),
-            preparer=self._preparer(triage),
+            reader=self.reader(),
+            preparer=self.preparer(triage),
             triage=triage,
+            corrections=corrections,
             knowledge=knowledge,
             flights=flights,
             lanes=lanes,
             departures=departures,
             deadlines=deadlines,
+            storms=StormWatch(tally=self.tally, now=self.now),
             tally=self.tally,
             now=self.now,
             questions=self.questions,
             cache_name=knowledge.cache.backend,
             max_promoted=self.settings.urgent.max_promoted,
+            first_model_out=lambda lane: gate.breaker(self.models[lane]).open,
+            refreshing=self._refreshing(lanes.bulk) if self.settings.cache.refresh else None,
         )
 
-    def _reader(self) -> TicketReader:
+    def _refreshing(self, bulk: BulkLane) -> Refreshing:
+        return Refreshing(refreshes=bulk.refreshes, model=self.models[Lane.BULK], clock=self.clock)
+
+    def triage(self) -> Triage:
+        """The urgent lane's rules."""
+        return Triage(**self.settings.triage.model_dump())
+
+    def reader(self) -> TicketReader:
+        """Reads records into tickets."""
         ticket = self.settings.ticket
         return TicketReader(
             format=ticket.format,
@@ -219,48 +235,14 @@ class Builder:
             fields=ticket.fields,
         )
 
-    def _preparer(self, triage: Triage) -> Preparer:
-        return Preparer(
-            triage=triage,
-            bulk_keys=self._keys(Lane.BULK),
-            urgent_keys=self._keys(Lane.URGENT),
-            estimate=self.estimate,
-            max_chars=self.settings.ticket.max_chars,
-            left_out=self.settings.ticket.strip,
-            isolate_tenants=self.settings.batch.isolate_tenants,
-        )
-
-    def _calls(self, lane: Lane) -> int:
-        """How many calls a lane may have under way."""
-        urgent = lane is Lane.URGENT
-        return self.settings.urgent.concurrency if urgent else self.settings.llm.concurrency
-
-    def _limiter(self) -> Limiter:
-        llm = self.settings.llm
-        return Limiter(
-            requests=Bucket(llm.requests_per_minute),
-            tokens=Bucket(llm.tokens_per_minute),
-            stock=self.settings.urgent.reserve_calls,
-        )
-
-    def _policy(self) -> BatchPolicy:
-        batch = self.settings.batch
-        return BatchPolicy(
-            max_tickets=batch.max_tickets, max_tokens=batch.max_tokens, max_wait_s=batch.max_wait_s
-        )
-
-    def _keys(self, lane: Lane) -> KeyMaker:
-        settings = self.settings
-        return KeyMaker(
-            self.prompt.digest,
-            self.models[lane],
-            settings.llm.params,
-            settings.ticket.redact,
-            settings.batch.isolate_tenants,
+    def preparer(self, triage: Triage) -> Preparer:
+        """Prepares tickets' texts."""
+        return new_preparer(
+            self.settings, self.prompt.digest, self.models, triage=triage, estimate=self.estimate
         )
 
     def _known(self, labels: tuple[str, ...], model: str) -> Known:
-        now = time.time()
+        now = self.clock()
         return Known(
             labels=labels,
             model=model,
@@ -269,7 +251,3 @@ class Builder:
             written_at=now,
             expires_at=expiry(now, self.settings.cache.ttl_s, self.rng),
         )
-
-
-def _revealed(secret: SecretStr | None) -> str | None:
-    return None if secret is None else secret.get_secret_value()

@@ -10,29 +10,32 @@ time of the next: what is not committed comes again.
 import asyncio
 import time
 from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import Any
 
 import structlog
 
-from stream_classifier.core.faults import OperatorFault
+from stream_classifier.core.faults import OperatorFault, first_fault
 from stream_classifier.core.stillness import LoopBeat
 from stream_classifier.core.tally import Tally
-from stream_classifier.kafka.connection import client_kwargs
+from stream_classifier.kafka.access import require_access
 from stream_classifier.kafka.consumer import new_consumer
-from stream_classifier.kafka.outbox import Outbox
-from stream_classifier.kafka.producer import Producer
+from stream_classifier.kafka.corrections import CorrectionsReader
+from stream_classifier.kafka.credentials import Credentials
+from stream_classifier.kafka.delivery import Delivery, Outbox, new_delivery
+from stream_classifier.kafka.overrides_topic import find_overrides_topic
+from stream_classifier.kafka.rights import Operation
 from stream_classifier.kafka.session import BEAT_S, ConsumerFailed, Session
-from stream_classifier.kafka.topic_rules import required
-from stream_classifier.kafka.waiting import require_topics, wait_for_broker
+from stream_classifier.kafka.waiting import wait_for_broker
 from stream_classifier.lanes.gate import Gate
 from stream_classifier.observe.http import build_app, serve
 from stream_classifier.observe.metrics import new_registry
 from stream_classifier.observe.summary import Summary, take
 from stream_classifier.service.building import Builder
+from stream_classifier.service.contact import Contact
 from stream_classifier.service.parts import Pipeline
 from stream_classifier.service.watching import Watch
-from stream_classifier.settings import Settings
+from stream_classifier.settings import Settings, kafka_now
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +57,7 @@ class Service:
         self.http_address: str | None = None
         self.session: Session | None = None
         self._environ = environ
+        self._credentials = Credentials(lambda: kafka_now(settings, environ))
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -68,7 +72,7 @@ class Service:
                 stack.enter_context(bound)
                 await self._run(stack)
         except* OperatorFault as faults:
-            raise _first(faults) from None
+            raise first_fault(faults) from None
 
     async def _run(self, stack: AsyncExitStack) -> None:
         settings, now = self.settings, asyncio.get_running_loop().time
@@ -78,20 +82,12 @@ class Service:
         clients = builder.clients(self._environ)
         for client in clients.values():
             await stack.enter_async_context(client)
-        producer = Producer(client_kwargs(settings.kafka))
-        outbox = Outbox(
-            producer=producer,
-            input_topic=settings.kafka.input_topic,
-            output_topic=settings.kafka.output_topic,
-            dead_letter_topic=settings.kafka.dead_letter_topic,
-            tally=self.tally,
-            alive=lambda: self.session is not None and self.session.alive(),
-        )
-        pipeline = builder.pipeline(cache, clients, outbox)
+        delivery = new_delivery(self._credentials, self.tally, lambda: self.session)
+        pipeline = builder.pipeline(cache, clients, delivery.outbox)
         watch = Watch(
             tally=self.tally,
             pipeline=pipeline,
-            outbox=outbox,
+            outbox=delivery.outbox,
             session=lambda: self.session,
             now=now,
             stall_s=settings.health.stall_s,
@@ -99,44 +95,46 @@ class Service:
         app = build_app(watch.health(), new_registry(self.tally), lambda: take(self.tally))
         http = serve(app, settings.http.host, settings.http.port)
         self.http_address = await stack.enter_async_context(http)
-        stack.push_async_callback(producer.stop)
-        if await self._kafka_is_ready(producer):
-            await self._work(pipeline, outbox, watch)
+        stack.push_async_callback(delivery.stop)
+        if await self._kafka_is_ready(delivery):
+            contact = Contact(self._credentials, delivery, lambda: self.session)
+            await self._work(pipeline, delivery, watch, contact)
         log.info("service_stopped")
 
-    async def _kafka_is_ready(self, producer: Producer) -> bool:
+    async def _kafka_is_ready(self, delivery: Delivery) -> bool:
         """Wait for Kafka; False where we were stopped meanwhile."""
-        kafka = self.settings.kafka
 
         async def begin() -> None:
-            await require_topics(kafka, required(kafka))
-            await producer.start((kafka.input_topic, kafka.output_topic, kafka.dead_letter_topic))
+            await require_access(self._credentials.settings)
+            await find_overrides_topic(self._credentials.settings, Operation.READ)
+            await delivery.begin()
 
-        return await _unless(self._stopping, wait_for_broker(kafka, begin))
+        return await _unless(self._stopping, wait_for_broker(self._credentials.now, begin))
 
-    async def _work(self, pipeline: Pipeline, outbox: Outbox, watch: Watch) -> None:
+    async def _work(self, pipeline: Pipeline, delivery: Delivery, watch: Watch, contact: Contact) -> None:
         beat = LoopBeat(asyncio.get_running_loop().time())
-        lanes = pipeline.lanes
+        lanes, corrections = pipeline.lanes, self._corrections_reader(pipeline)
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(run, name=name)
                 for name, run in {
-                    "beat": self._beat(beat, watch, pipeline.gate, outbox),
-                    "outbox": outbox.run(),
+                    "beat": self._beat(beat, watch, pipeline, delivery.outbox),
+                    "contact": contact.run(),
+                    "corrections": corrections.run(),
+                    "outbox": delivery.outbox.run(),
                     "deadlines": pipeline.deadlines.run(),
-                    "probes": pipeline.gate.probe_forever(lanes.bulk.answering.caller.probe),
                     "summary": Summary(self.tally, time.monotonic).report_every(SUMMARY_S),
-                    **{f"{lane} look-ups": look_ups.run() for lane, look_ups in pipeline.look_ups.items()},
+                    **pipeline.upkeep(),
                 }.items()
             ]
             asking = [tasks.create_task(lanes.bulk.run()), tasks.create_task(lanes.urgent.run())]
-            sessions = tasks.create_task(self._sessions(pipeline, outbox, beat))
+            sessions = tasks.create_task(self._sessions(pipeline, delivery, beat, corrections))
             await self._stopping.wait()
             await self._hand_over(pipeline, asking, sessions)
             for task in running:
                 task.cancel()
 
-    async def _beat(self, beat: LoopBeat, watch: Watch, gate: Gate, outbox: Outbox) -> None:
+    async def _beat(self, beat: LoopBeat, watch: Watch, pipeline: Pipeline, outbox: Outbox) -> None:
         """Notice when this process stood still, before anything else acts on what it believes."""
         looked_at = 0.0
         now = asyncio.get_running_loop().time
@@ -148,24 +146,40 @@ class Service:
             if now() - looked_at >= LOOK_S:
                 looked_at = now()
                 watch.look()
-                self._share_limits(gate, outbox)
+                pipeline.arrivals.let_go()
+                self._share_limits(pipeline.gate, outbox)
 
     def _share_limits(self, gate: Gate, outbox: Outbox) -> None:
         """The account's limits are shared among the replicas by their partitions."""
         if self.session is not None and (owned := len(self.session.assignment.partitions)):
-            gate.set_share(owned / outbox.producer.partitions(self.settings.kafka.input_topic))
+            gate.set_share(owned / outbox.items.partitions(self.settings.kafka.input_topic))
 
-    async def _sessions(self, pipeline: Pipeline, outbox: Outbox, beat: LoopBeat) -> None:
-        """One consumer after another: a new one where the last was lost."""
+    def _corrections_reader(self, pipeline: Pipeline) -> CorrectionsReader:
+        return CorrectionsReader(
+            credentials=self._credentials,
+            corrections=pipeline.corrections,
+            changed=pipeline.corrected.serve_waiting,
+            tally=self.tally,
+            now=asyncio.get_running_loop().time,
+        )
+
+    async def _sessions(
+        self, pipeline: Pipeline, delivery: Delivery, beat: LoopBeat, corrections: CorrectionsReader
+    ) -> None:
+        """One consumer after another: a new one where the last was lost. None before people's corrections
+        were read."""
         kafka = self.settings.kafka
+        await _unless(self._stopping, corrections.until_read())
         while not self._stopping.is_set():
-            client = client_kwargs(kafka)  # anew: certificates and passwords may have been renewed
+            client = self._credentials.client
             self.session = Session(
                 settings=kafka,
                 client=client,
                 consumer=new_consumer(kafka, client),
                 take=pipeline.arrivals.take,
-                outgoing=outbox,
+                outgoing=delivery.outbox,
+                committing=delivery.committing,
+                known=delivery.outbox.items.partitions(kafka.input_topic),
                 tally=self.tally,
                 now=asyncio.get_running_loop().time,
                 beat=beat,
@@ -181,7 +195,7 @@ class Service:
 
     async def _pause_between(self) -> None:
         await asyncio.sleep(REJOIN_S)
-        await wait_for_broker(self.settings.kafka)
+        await wait_for_broker(self._credentials.now, passing=OperatorFault)
 
     async def _hand_over(
         self, pipeline: Pipeline, asking: Sequence[asyncio.Task[None]], sessions: asyncio.Task[None]
@@ -197,9 +211,8 @@ class Service:
         for task in unfinished:
             task.cancel()
         if self.session is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(ends_at - COMMITTED_BY_S):
-                    await self.session.drain(publish_s=ends_at - PUBLISHED_BY_S - now())
+            left_s = ends_at - now()
+            await self.session.hand_over(publish_s=left_s - PUBLISHED_BY_S, within_s=left_s - COMMITTED_BY_S)
             self.session.end()
         if not (await asyncio.wait([sessions], timeout=ends_at - LEFT_BY_S - now()))[0]:
             log.warning("stop_incomplete", waited_s=round(shutdown_s - LEFT_BY_S, 1))
@@ -217,8 +230,3 @@ async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> b
             doing.cancel()
             return False
     return True
-
-
-def _first(faults: BaseExceptionGroup[OperatorFault]) -> OperatorFault:
-    found = faults.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found

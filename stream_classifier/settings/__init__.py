@@ -11,6 +11,15 @@
 from stream_classifier.core.faults import ConfigurationFaults, Fault
 from stream_classifier.settings.loading import Loaded, load, load_traced
 from stream_classifier.settings.root import Settings
-from stream_classifier.settings.secrets_dir import api_key_now
+from stream_classifier.settings.secrets_dir import api_key_now, kafka_now
 
-__all__ = ["ConfigurationFaults", "Fault", "Loaded", "Settings", "api_key_now", "load", "load_traced"]
+__all__ = [
+    "ConfigurationFaults",
+    "Fault",
+    "Loaded",
+    "Settings",
+    "api_key_now",
+    "kafka_now",
+    "load",
+    "load_traced",
+]

@@ -16,7 +16,7 @@ class Cache(Group):
     path: File = Path("stream-classifier-cache.db")
     """SQLite's file."""
     url: RedisUrl | None = None
-    """Redis' address. A password in it is a secret."""
+    """Redis' address; `rediss://` is encrypted. A password in it is a secret."""
     key_prefix: Text = "stream-classifier:"
     """What our keys in Redis begin with."""
     timeout_s: Seconds = Field(default=0.05, le=10)
@@ -24,7 +24,7 @@ class Cache(Group):
     ttl_s: Seconds = Field(default=86_400, ge=1, le=31_622_400)
     """How long an answer serves."""
     max_entries: Whole = Field(default=100_000, ge=1, le=100_000_000)
-    """Answers kept."""
+    """Answers kept; Redis' own limit is its `maxmemory`."""
     max_bytes: Bytes = Field(default=256 << 20, ge=1 << 20, le=1 << 40)
     """The same by size."""
     refresh: bool = False

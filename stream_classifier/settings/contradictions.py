@@ -52,14 +52,21 @@ def _login_needs(name: str, *mechanisms: str) -> Rule:
     )
 
 
-def _priced(group: str, *models: str) -> Rule:
+def _priced(group: str, model: str) -> Rule:
     return Rule(
-        (f"{group}.budget_usd_per_day", "llm.prices", *models),
+        (f"{group}.budget_usd_per_day", "llm.prices", f"llm.{model}"),
+        lambda s: getattr(s, group).budget_usd_per_day is None or getattr(s.llm, model) in s.llm.prices,
+        f"is set, but the model that llm.{model} names has no price; put its prices into llm.prices",
+    )
+
+
+def _fallbacks_priced(group: str) -> Rule:
+    return Rule(
+        (f"{group}.budget_usd_per_day", "llm.prices", "llm.fallback_models"),
         lambda s: (
-            getattr(s, group).budget_usd_per_day is None
-            or all(getattr(s.llm, model.removeprefix("llm.")) in s.llm.prices for model in models)
+            getattr(s, group).budget_usd_per_day is None or set(s.llm.fallback_models) <= s.llm.prices.keys()
         ),
-        f"is set, but {' or '.join(models)} has no price; put its prices into llm.prices",
+        "is set, but llm.fallback_models names a model that has no price; put its prices into llm.prices",
     )
 
 
@@ -134,8 +141,10 @@ LANE_RULES = (
         lambda s: s.llm.model not in s.llm.fallback_models,
         "holds llm.model itself; name other models, or none",
     ),
-    _priced("llm", "llm.model"),
-    _priced("urgent", "llm.urgent_model"),
+    _priced("llm", "model"),
+    _priced("urgent", "urgent_model"),
+    _fallbacks_priced("llm"),
+    _fallbacks_priced("urgent"),
 )
 
 SERVICE_RULES = (

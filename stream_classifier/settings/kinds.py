@@ -27,6 +27,7 @@ from pydantic import (
 BYTES_PER_UNIT = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 BYTES_PER_UNIT |= {"kb": 10**3, "mb": 10**6, "gb": 10**9}
 SHOWN_UNITS = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+TLS_FILES = {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}  # as Redis' client names them
 MASK = "**********"  # what pydantic shows for a secret, for the secrets that we mask ourselves
 
 
@@ -133,6 +134,18 @@ def _secret_url(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _redis_url(value: SecretStr) -> SecretStr:
+    parts = _split_url(value.get_secret_value(), ("redis", "rediss"))
+    if not re.fullmatch(r"(/\d{0,5})?", parts.path) or parts.fragment:
+        raise ValueError("must end with the host, the port or a database's number: `redis://redis:6379/0`")
+    names = {pair.partition("=")[0] for pair in parts.query.split("&") if pair}
+    if names - (TLS_FILES if parts.scheme == "rediss" else set()):
+        raise ValueError(
+            f"may hold nothing after `?` but, with `rediss://`, {', '.join(sorted(TLS_FILES))}: files' paths"
+        )
+    return value
+
+
 def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
@@ -170,7 +183,7 @@ Secret = Annotated[SecretStr, Field(min_length=1), Says("text that is not empty 
 HttpUrl = Annotated[str, AfterValidator(_http_url), Says("a URL that begins with `http://` or `https://`")]
 RedisUrl = Annotated[
     SecretStr,
-    _secret_url("redis", "rediss"),
+    AfterValidator(_redis_url),
     PlainSerializer(mask_url, when_used="json"),
     Says("a URL such as `redis://redis:6379/0`"),
 ]

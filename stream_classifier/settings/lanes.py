@@ -34,7 +34,7 @@ class Urgent(Group):
     reserve_calls: Whole = Field(default=8, ge=0, le=1000)
     """A stock of calls under the rate limit that bulk cannot use up."""
     budget_usd_per_day: Usd | None = Field(default=None, gt=0)
-    """What the urgent lane may spend per UTC day."""
+    """What the urgent lane may spend per UTC day; then its tickets are `needs_review` at their deadline."""
 
 
 class Batch(Group):

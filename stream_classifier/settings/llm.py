@@ -115,6 +115,6 @@ class Llm(Group):
     tokens_per_minute: Whole | None = Field(default=None, ge=1000)
     """The same in tokens."""
     budget_usd_per_day: Usd | None = Field(default=None, gt=0)
-    """What the bulk lane may spend per UTC day."""
+    """What the bulk lane may spend per UTC day; then it waits for the next. A replica uses its fraction."""
     prices: PriceTable = Field(default_factory=lambda: dict(KNOWN_PRICES))
     """USD per million tokens by model; yours are laid over the known ones. Unknown: `cost_usd` is null."""

@@ -11,12 +11,6 @@ from stream_classifier.core.ticket import AVAILABLE_FORMATS
 from stream_classifier.settings.root import Settings
 
 UNAVAILABLE: tuple[tuple[str, Callable[[Any], bool], str, str], ...] = (
-    (
-        "kafka.delivery",
-        lambda value: value == "exactly-once",
-        "`exactly-once`",
-        "use `at-least-once` and drop repeats by `event_id`",
-    ),
     ("kafka.schema_registry_url", bool, "a schema registry", "take it out; values are read as JSON"),
     (
         "ticket.format",
@@ -31,10 +25,6 @@ UNAVAILABLE: tuple[tuple[str, Callable[[Any], bool], str, str], ...] = (
         "`skip_unchanged`",
         "use `label`; an unchanged text is answered by the cache",
     ),
-    ("urgent.budget_usd_per_day", bool, "a budget", "take it out; set a limit with the provider"),
-    ("llm.budget_usd_per_day", bool, "a budget", "take it out; set a limit with the provider"),
-    ("cache.backend", lambda value: value == "redis", "`redis`", "use `sqlite` or `memory`"),
-    ("cache.refresh", bool, "a refresh", "leave it false; answers are asked for anew when they expire"),
 )
 
 

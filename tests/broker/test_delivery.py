@@ -90,7 +90,7 @@ async def test_what_was_finished_beyond_the_gap_is_not_labelled_again_after_a_ki
         await stream.working_member()
         await stream.settled()
         assert times(await stream.events()) == once(200)
-        assert stream.simulator.stats.records_asked == 1
+        assert stream.tickets_asked == 1
 
 
 async def test_the_node_stops_and_comes_back_and_the_service_goes_on_by_itself(

@@ -45,7 +45,7 @@ async def test_members_that_join_and_leave_lose_nothing_and_repeat_nothing(
 
 async def test_a_record_that_comes_back_joins_its_running_call(kafka: Kafka, tmp_path: Path) -> None:
     async with a_stream(kafka.bootstrap_servers, tmp_path, partitions=2, batch__max_tickets=1) as stream:
-        stream.simulator.faults.arm("slow", delay_s=3)
+        stream.simulator.faults.arm("slow", delay_s=8, text="button")  # a member takes 5 to start
         for number in range(2):
             await stream.put([ticket(number)], partition=number)
         first = await stream.working_member()
@@ -122,10 +122,10 @@ async def test_a_member_that_was_thrown_out_publishes_nothing_of_it_and_joins_ag
     kafka: Kafka, tmp_path: Path
 ) -> None:
     async with a_stream(kafka.bootstrap_servers, tmp_path) as stream:
-        stream.simulator.faults.arm("slow", delay_s=1)
+        stream.simulator.faults.arm("slow", delay_s=1, text="button")
         member = await stream.working_member()
         await stream.put(ticket(number) for number in range(30))
-        await until(lambda: stream.simulator.stats.concurrent > 0)
+        await until(lambda: stream.tickets_asked and stream.simulator.stats.concurrent)
         await stream.evict()
         await member.until_logged("session_lost")
         await stream.settled()

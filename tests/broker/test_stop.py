@@ -43,7 +43,7 @@ async def test_calls_under_way_are_published_and_committed_and_the_rest_is_left(
         assert (await stream.committed())[0].offset == 20
         events = await stream.events()
         assert Counter(int(event["ticket_id"]) for event in events) == Counter(range(20))
-        assert stream.simulator.stats.records_asked == 20
+        assert stream.tickets_asked == 20
 
 
 async def test_the_partitions_move_to_another_member_at_once(kafka: Kafka, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ async def test_a_provider_that_hangs_holds_the_stop_no_longer_than_the_time_for_
     kafka: Kafka, tmp_path: Path
 ) -> None:
     async with a_stream(kafka.bootstrap_servers, tmp_path, shutdown_s=SHORT_S) as stream:
-        stream.simulator.faults.arm("hang")
+        stream.simulator.faults.arm("hang", text="button")
         member = await stream.working_member()
         await stream.put([ticket(1), ticket(2, priority="urgent")])
         await until(lambda: stream.simulator.stats.concurrent == 2)
@@ -104,7 +104,7 @@ async def test_it_stops_while_the_group_is_being_formed(kafka: Kafka, tmp_path: 
 
 async def test_a_second_signal_ends_it_at_once(kafka: Kafka, tmp_path: Path) -> None:
     async with a_stream(kafka.bootstrap_servers, tmp_path) as stream:
-        stream.simulator.faults.arm("hang")
+        stream.simulator.faults.arm("hang", text="button")
         member = await stream.working_member()
         await stream.put([ticket(1)])
         await until(lambda: stream.simulator.stats.concurrent == 1)

@@ -17,7 +17,7 @@ from redis import asyncio as client
 from structlog.testing import capture_logs
 
 from stream_classifier.cache import Cache, CacheFault, MemoryFront
-from stream_classifier.cache import cache as rules
+from stream_classifier.cache import breaker as rules
 from stream_classifier.cache.inspection import inspect
 from stream_classifier.cache.redis import COMMAND_S, RedisCache
 from stream_classifier.cache.spend import DAYS_KEPT

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
@@ -13,10 +15,12 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from stream_classifier.core import measures
 from stream_classifier.core.faults import OperatorFault
+from stream_classifier.core.prompt import CONSTANT_RECORD
 from stream_classifier.core.taxonomy import read_taxonomy
 from stream_classifier.lab.broker import EmbeddedBroker
-from stream_classifier.lab.simulator import Simulator, SimulatorOptions, rule_label
+from stream_classifier.lab.simulator import ArmedFault, Simulator, SimulatorOptions, rule_label
 from stream_classifier.service import Service
 from stream_classifier.settings import Settings
 from tests.patience import PATIENCE_S, until
@@ -33,6 +37,12 @@ class Running:
     broker: EmbeddedBroker
     simulator: Simulator
 
+    @property
+    def tickets_asked(self) -> int:
+        """How many texts the provider was asked, the service's own constant record not counted."""
+        stats = self.simulator.stats
+        return stats.records_asked - stats.times_asked(CONSTANT_RECORD)
+
     async def put(self, *values: bytes, key: bytes | None = None) -> None:
         async with AIOKafkaProducer(bootstrap_servers=self.broker.bootstrap_servers) as producer:
             for value in values:
@@ -44,7 +54,9 @@ class Running:
         async with (
             asyncio.timeout(PATIENCE_S),
             AIOKafkaConsumer(
-                bootstrap_servers=self.broker.bootstrap_servers, auto_offset_reset="earliest"
+                bootstrap_servers=self.broker.bootstrap_servers,
+                auto_offset_reset="earliest",
+                check_crcs=False,  # this broker writes none into the markers of transactions
             ) as consumer,
         ):
             consumer.assign([TopicPartition(topic, 0)])
@@ -74,11 +86,15 @@ def settings(broker: EmbeddedBroker, base_url: str, **groups: Any) -> Settings:
 
 
 @asynccontextmanager
-async def a_service(broker: EmbeddedBroker, latency_s: float = 0.02, **groups: Any) -> AsyncIterator[Running]:
-    """A service that runs for the length of the block, and stops in good order at its end."""
+async def a_service(
+    broker: EmbeddedBroker, latency_s: float = 0.02, faults: Iterable[ArmedFault] = (), **groups: Any
+) -> AsyncIterator[Running]:
+    """A service that runs for the length of the block, and stops in good order at its end; `faults` are its
+    provider's from the start."""
     for topic in (TICKETS, EVENTS, DEAD):
         broker.create_topic(topic, 1)
     simulator = Simulator(SimulatorOptions(latency_s=latency_s))
+    simulator.faults.replace(faults)
     async with simulator.serve() as address:
         service = Service(settings(broker, address.base_url, **groups), {})
         running = asyncio.create_task(service.run())
@@ -112,7 +128,7 @@ async def test_what_was_labelled_before_comes_from_the_cache(embedded_broker: Em
         await running.events(1)
         await running.put(ticket(2, "The  same TEXT"))
         events = await running.events(2)
-        assert running.simulator.stats.records_asked == 1
+        assert running.tickets_asked == 1
     assert [event["decided_by"] for event in events] == ["llm", "cache"]
 
 
@@ -134,12 +150,48 @@ async def test_tickets_of_an_array_are_labelled_each(embedded_broker: EmbeddedBr
 async def test_work_goes_on_by_itself_after_the_broker_was_away(embedded_broker: EmbeddedBroker) -> None:
     async with a_service(embedded_broker, latency_s=0.3) as running:
         await running.put(ticket(1, "asked before"))
-        await until(lambda: running.simulator.stats.concurrent == 1)
+        await until(lambda: running.tickets_asked == 1)
         embedded_broker.go_down()
         await until(lambda: running.simulator.stats.concurrent == 0)
         embedded_broker.come_up()
         await running.put(ticket(2, "asked after"))
         assert ids(await running.events(2)) == {"1": 1, "2": 1}
+
+
+SCHEMA = ArmedFault(name="json_schema_refused")
+OBJECT = ArmedFault(name="json_object_refused")
+MAX_TOKENS = ArmedFault(name="parameter_refused", param="max_tokens")
+NEWER_NAME = ArmedFault(name="parameter_refused", param="max_completion_tokens")
+TEMPERATURE = ArmedFault(name="parameter_refused", param="temperature")
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        (),
+        (SCHEMA,),
+        (SCHEMA, OBJECT),
+        (TEMPERATURE,),
+        (MAX_TOKENS,),
+        (MAX_TOKENS, NEWER_NAME),
+        (SCHEMA, OBJECT, TEMPERATURE, MAX_TOKENS, NEWER_NAME),
+    ],
+    ids=lambda refused: ", ".join(fault.param or fault.name for fault in refused) or "nothing",
+)
+async def test_a_new_endpoint_is_found_out_by_a_made_up_record_and_no_ticket_is_in_a_refused_call(
+    embedded_broker: EmbeddedBroker, refused: tuple[ArmedFault, ...]
+) -> None:
+    llm = {"params": {"temperature": 0}}
+    async with a_service(embedded_broker, faults=refused, llm=llm) as running:
+        texts = [f"text number {n}" for n in range(12)]
+        urgent = {"priority": "urgent"}
+        await running.put(*(ticket(n, text, **(urgent if n == 0 else {})) for n, text in enumerate(texts)))
+        events = await running.events(12)
+        stats, tally = running.simulator.stats, running.service.tally
+        assert stats.times_asked(CONSTANT_RECORD) == tally.count(measures.CALLS, "probe") == len(refused) + 1
+        assert stats.by_status.get("400", 0) == len(refused)
+        assert [stats.times_asked(text) for text in texts] == [1] * 12
+    assert {(event["status"], event["attempts"]) for event in events} == {("labelled", 1)}
 
 
 async def test_its_http_face_is_there_before_the_group_is_joined_and_until_the_end(
@@ -171,3 +223,43 @@ async def test_it_can_be_stopped_before_it_has_begun(embedded_broker: EmbeddedBr
     async with asyncio.timeout(PATIENCE_S):
         async with a_service(embedded_broker):
             pass
+
+
+async def test_a_spent_budget_holds_bulk_back_and_nothing_else_also_after_a_restart(
+    embedded_broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    groups: dict[str, Any] = {
+        "llm": {"budget_usd_per_day": 3e-4, "concurrency": 2},
+        "batch": {"max_tickets": 1, "max_wait_s": 0.05},
+        "cache": {"backend": "sqlite", "path": tmp_path / "cache.db", "timeout_s": 5},
+    }
+    async with a_service(embedded_broker, **groups) as running:
+        await running.put(*(ticket(n, f"text number {n}") for n in range(50)))
+        await until(lambda: running.service.tally.count(measures.PAUSES, "budget") == 1)
+        asked = running.tickets_asked
+        await running.put(ticket(100, "the server is down", priority="urgent"))
+        assert ids(await running.events(asked + 1))["100"] == 1
+        async with httpx.AsyncClient(base_url=running.service.http_address or "") as client:
+            assert (await client.get("/healthz")).status_code == 200
+            assert 'budget_used_ratio{lane="bulk"} 1.' in (await client.get("/metrics")).text
+        assert 1 < asked == running.tickets_asked - 1 < 50
+    groups["kafka"] = {"group_id": "reads from the start"}
+    async with a_service(embedded_broker, **groups) as running:
+        await running.put(ticket(101, "it is down again", priority="urgent"))
+        events = await running.events(2 * (asked + 1) + 1)
+        assert running.tickets_asked == 1
+    again = events[asked + 1 :]
+    assert [e["ticket_id"] for e in again if e["decided_by"] != "cache"] == ["101"]
+
+
+async def test_in_a_storm_the_same_text_is_asked_once(embedded_broker: EmbeddedBroker) -> None:
+    same = [ticket(n, "The login page shows error 503") for n in range(600)]
+    like_it = [ticket(600 + n, f"The login page shows error 503 at 10:{n:03}") for n in range(240)]
+    storm = [*same, *like_it]
+    Random(8).shuffle(storm)
+    async with a_service(embedded_broker, latency_s=0.3) as running:
+        await running.put(*storm)
+        events = await running.events(840)
+        assert running.tickets_asked == 1 + 240
+    assert ids(events) == Counter(str(n) for n in range(840))
+    assert Counter(event["decided_by"] for event in events)["llm"] == 1 + 240

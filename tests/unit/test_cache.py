@@ -8,8 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from stream_classifier.cache import Cache, CacheFault, MemoryFront
-from stream_classifier.cache.cache import FETCH_KEYS, MAX_PENDING, RECALL_S, REST_S, WRITE_BATCH
+from stream_classifier.cache.breaker import REST_S
+from stream_classifier.cache.cache import FETCH_KEYS, RECALL_S
 from stream_classifier.cache.spend import DAYS_KEPT, DayAndLane, DaySpend, Spends
+from stream_classifier.cache.writer import MAX_PENDING, WRITE_BATCH
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.known import Known
 from stream_classifier.core.measures import CACHE_FAULTS

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stream_classifier.cache.cache import REST_S
+from stream_classifier.cache.breaker import REST_S
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.call import Signal

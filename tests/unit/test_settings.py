@@ -180,8 +180,8 @@ def test_what_is_shown_holds_no_secret() -> None:
         ("redis://user:hushhush@redis:6379/0", "redis://user:**********@redis:6379/0"),
         ("redis://:hushhush@redis", "redis://:**********@redis"),
         (
-            "rediss://redis:6379?password=hushhush&db=1",
-            "rediss://redis:6379?password=**********&db=**********",
+            "rediss://redis:6379/1?ssl_ca_certs=/hushhush/ca.pem",
+            "rediss://redis:6379/1?ssl_ca_certs=**********",
         ),
         ("redis://redis:6379/0", "redis://redis:6379/0"),
     ],
@@ -192,7 +192,21 @@ def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert "hushhush" not in repr(cache)
 
 
-@pytest.mark.parametrize("url", ["http://redis", "redis://", "redis://redis:port", "redis://a b"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://redis",
+        "redis://",
+        "redis://redis:port",
+        "redis://a b",
+        "redis://redis/first",
+        "redis://redis/0/1",
+        "redis://redis/0#1",
+        "redis://redis?password=hushhush",
+        "redis://redis?ssl_ca_certs=/ca.pem",
+        "rediss://redis?ssl_cert_reqs=none",
+    ],
+)
 def test_what_is_no_url_of_redis_is_refused(url: str) -> None:
     with pytest.raises(ValidationError):
         Cache.model_validate({"url": url})

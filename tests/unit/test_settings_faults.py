@@ -159,15 +159,30 @@ def test_a_fault_in_one_group_does_not_hide_a_contradiction_in_it() -> None:
     assert set(found) == {"kafka.drain_s", "kafka.commit_interval_s"}
 
 
+BUDGETS = {"LLM__BUDGET_USD_PER_DAY": "1", "URGENT__BUDGET_USD_PER_DAY": "1"}
+
+
 def test_a_budget_needs_a_price_of_the_model() -> None:
-    settings = from_variables(LLM__MODEL="own")
-    bulk = settings.llm.model_copy(update={"budget_usd_per_day": 1.0})
-    urgent = settings.urgent.model_copy(update={"budget_usd_per_day": 1.0})
-    both = settings.model_copy(update={"llm": bulk, "urgent": urgent})
-    assert [rule.paths[0] for rule in contradictions(both, frozenset())] == [
-        "llm.budget_usd_per_day",
-        "urgent.budget_usd_per_day",
-    ]
+    found = faults_of_variables(**BUDGETS, LLM__MODEL="own")
+    assert set(found) == {"llm.budget_usd_per_day", "urgent.budget_usd_per_day"}
+    assert "llm.model" in found["llm.budget_usd_per_day"]
+    assert "llm.urgent_model" in found["urgent.budget_usd_per_day"]
+
+
+def test_a_budget_needs_a_price_of_each_model_that_its_lane_falls_back_to() -> None:
+    found = faults_of_variables(**BUDGETS, LLM__FALLBACK_MODELS="gpt-4o, own")
+    assert set(found) == {"llm.budget_usd_per_day", "urgent.budget_usd_per_day"}
+    assert all("llm.fallback_models" in sentence for sentence in found.values())
+
+
+def test_a_budget_asks_for_no_price_of_a_model_that_only_the_other_lane_calls() -> None:
+    assert faults_of_variables(URGENT__BUDGET_USD_PER_DAY="1", LLM__MODEL="own", LLM__URGENT_MODEL="o3") == {}
+
+
+def test_a_budget_whose_models_have_prices_is_in_order() -> None:
+    prices = '{"own": {"input": 1, "output": 2}}'
+    found = faults_of_variables(**BUDGETS, LLM__MODEL="own", LLM__FALLBACK_MODELS="o3", LLM__PRICES=prices)
+    assert found == {}
 
 
 def test_redis_needs_a_url() -> None:
@@ -177,15 +192,10 @@ def test_redis_needs_a_url() -> None:
 
 
 REFUSED = {
-    "kafka.delivery": "exactly-once",
     "kafka.schema_registry_url": "https://registry:8081",
     "ticket.format": "zendesk",
     "ticket.redact": "email",
     "ticket.on_update": "skip_unchanged",
-    "urgent.budget_usd_per_day": "1",
-    "llm.budget_usd_per_day": "1",
-    "cache.backend": "redis",
-    "cache.refresh": "true",
 }
 
 
