@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,10 +101,11 @@ async def _run(job: Job, progress: Progress) -> bool:
 
 
 def _stop_once(job: Job, number: signal.Signals, loop: asyncio.AbstractEventLoop) -> None:
-    print("Stopping: calls under way are waited for. Once more ends it at once.", file=sys.stderr)
     job.stopping.set()
     loop.remove_signal_handler(number)
     signal.signal(number, signal.SIG_DFL)
+    with suppress(OSError):  # whoever listened may have gone; it ends all the same
+        print("Stopping: calls under way are waited for. Once more ends it at once.", file=sys.stderr)
 
 
 def _tell_begin(job: Job) -> None:

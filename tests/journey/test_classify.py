@@ -60,12 +60,12 @@ class Bench:
     def progress(self) -> Path:
         return Path(f"{self.out}.progress")
 
-    async def start(self, *args: str) -> Process:
+    async def start(self, *args: str, stderr: int = PIPE) -> Process:
         """Begin to label the backlog."""
         command = [sys.executable, "-m", "stream_classifier", "classify", str(self.backlog)]
         files = ["-o", str(self.out), "--config", str(self.config), "--json"]
         return await asyncio.create_subprocess_exec(
-            *command, *files, *args, stdout=PIPE, stderr=PIPE, env=self.env
+            *command, *files, *args, stdout=PIPE, stderr=stderr, env=self.env
         )
 
     async def run(self, *args: str, within_s: float = ENDS_WITHIN_S) -> Run:
@@ -75,9 +75,11 @@ class Bench:
     async def killed_at(self, records_asked: int) -> None:
         """Label until the provider has been asked for so many texts, then kill."""
         process = await self.start()
-        await until(lambda: self.simulator.stats.records_asked >= records_asked, MOMENT_WITHIN_S)
-        process.kill()
-        await process.communicate()
+        try:
+            await until(lambda: self.simulator.stats.records_asked >= records_asked, MOMENT_WITHIN_S)
+        finally:
+            process.kill()
+            await process.communicate()
 
     def rows(self) -> list[dict[str, Any]]:
         """What was written."""
@@ -187,6 +189,23 @@ async def test_ctrl_c_writes_what_is_paid_for_and_says_how_to_go_on(tmp_path: Pa
         asked = [made.simulator.stats.times_asked(text(number)) for number in tickets(600)]
         assert set(asked) == {1}  # what was under way was waited for
         assert again.summary["spent"]["bulk_texts"] == len(asked)  # of both runs
+
+
+async def test_told_to_stop_it_ends_in_order_also_where_nobody_listens_any_more(tmp_path: Path) -> None:
+    async with bench(tmp_path, made_rows(300)) as made:
+        made.simulator.faults.replace([ArmedFault(name="key_refused")])
+        reading, writing = os.pipe()
+        process = await made.start(stderr=writing)
+        os.close(writing)
+        await until(lambda: made.simulator.stats.calls)
+        os.close(reading)
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            out, _ = await process.communicate()
+        assert not orjson.loads(out)["done"]
+        made.simulator.faults.clear()
+        await made.run()
+        assert_whole(made, 300)
 
 
 async def test_an_outage_is_told_with_its_remedy_and_nothing_is_lost_by_it(tmp_path: Path) -> None:
