@@ -5,6 +5,7 @@ The claims:
     hot_path    tickets that the cache knows, against the bare consume-and-produce loop
     goodput     a backlog through a slow provider, against the ideal schedule of the same calls
     urgent      an urgent ticket's time, with and without 10,000 bulk tickets before it
+    delivery    both delivery modes: known tickets a second, and an urgent ticket's time
     limits      an account's limits, used up and kept, by one replica and by four that share it
     memory      the service's memory before a million tickets and a provider that is far too slow
     cache       look-ups and writes a second of each cache backend, and how soon it opens (docs/cache.md)
