@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 # Test files run side by side in so many processes: most of what takes long waits for a broker.
-WORKERS ?= 3
+WORKERS ?= 4
 
 # The first of these that is new enough. Another one: make PYTHON=/path/to/python3 test
 CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
@@ -24,7 +24,7 @@ demo: $(VENV)/.installed-demo ## the whole journey on this machine, to its summa
 	@$(BIN)/stream-classifier demo $(ARGS)
 
 test: $(VENV)/.installed-dev ## all tests but the long ones, against real brokers where they can be had
-	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.installed-dev ## format, lint, types, floors; rewrites nothing
 	@$(BIN)/ruff format --check .

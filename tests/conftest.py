@@ -65,7 +65,17 @@ class NotRun:
             config.get_terminal_writer().line(f"{len(self._tests)} real-broker tests NOT RUN")
 
 
+class LongestFirst:
+    """Has the files that wait for brokers begun first: where files run side by side, the last to end is then
+    a short one."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: item.path.parent.name not in {"broker", "chaos"})
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(LongestFirst())
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(NotRun())
     # How fast examples are made and run says something of the machine, and nothing of the claim.
