@@ -5,6 +5,7 @@ tests at brokers that run elsewhere. `STREAM_CLASSIFIER_TEST_REQUIRE=kafka,redis
 failure instead of a skip.
 """
 
+import logging
 import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -12,6 +13,7 @@ from contextlib import ExitStack
 from typing import Protocol, TypeVar
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.brokers import Unavailable
@@ -89,6 +91,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for fixture in MARK_BY_FIXTURE.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(MARK_BY_FIXTURE[fixture])
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A command that is called in this process sets the logging of all of it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    logging.captureWarnings(capture=False)
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -383,7 +383,7 @@ async def test_a_person_can_read_what_is_kept(ours: Ours) -> None:
         {"backend": "redis", "url": ours.url, "key_prefix": ours.prefix, "ttl_s": 500}
     )
     async with ours.opened() as cache:
-        await cache.put_many({key(1): known(expires_at=NOW + 100)})
+        await cache.put_many({key(1): known(expires_at=NOW + 1000)})
     inspected = await inspect(settings, [key(1), key(2)], NOW)
     assert (set(inspected.known), inspected.obstacle) == ({key(1)}, None)
 
