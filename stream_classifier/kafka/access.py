@@ -5,20 +5,19 @@ from typing import Protocol
 
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.kafka.broker_faults import broker_faults
-from stream_classifier.kafka.connection import ConnectionSettings, admin_client, client_kwargs
+from stream_classifier.kafka.connection import ConnectionSettings, admin_client, asking, client_kwargs
 from stream_classifier.kafka.rights import (
     AccessSettings,
     Operation,
     RightsMissing,
-    asking,
     missing_on_topics,
     require_rights,
 )
-from stream_classifier.kafka.topic_rules import TopicSettings, required
+from stream_classifier.kafka.topic_rules import required
 from stream_classifier.kafka.topics import missing_sentence, missing_topics
 
 
-class KafkaSettings(ConnectionSettings, AccessSettings, TopicSettings, Protocol):
+class KafkaSettings(ConnectionSettings, AccessSettings, Protocol):
     """The part of the `kafka` settings that says what we use, and how to reach it."""
 
 

@@ -11,8 +11,7 @@ Rules
   was committed".
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -21,6 +20,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
 
 from stream_classifier.core.finished_map import Mark
+from stream_classifier.kafka.connection import asking
 from stream_classifier.kafka.protocol import UNSETTLED, SettledOffsets
 
 
@@ -32,23 +32,12 @@ async def committed_marks(
     partitions: dict[str, list[int]] = {}
     for tp in tps:
         partitions.setdefault(tp.topic, []).append(tp.partition)
-    async with _asking(client) as asker:
+    async with asking(client) as asker:
         rows = await _rows(asker, group_id, partitions)
     marks = dict(_marks(rows))
     if any(tp not in marks for tp in tps):
         raise GroupCoordinatorNotAvailableError("the coordinator does not tell the committed offsets yet")
     return marks
-
-
-@asynccontextmanager
-async def _asking(client: Mapping[str, Any]) -> AsyncIterator[AIOKafkaClient]:
-    """A client for this one question: assignments are rare, and one that is kept would lose its brokers."""
-    asker = AIOKafkaClient(**client)
-    try:
-        await asker.bootstrap()
-        yield asker
-    finally:
-        await asker.close()
 
 
 async def _rows(

@@ -7,7 +7,7 @@ gets one sentence with the remedy instead of a stack of retries.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -115,6 +115,18 @@ async def admin_client(
             yield admin
         finally:
             await admin.close()
+
+
+@asynccontextmanager
+async def asking(client: Mapping[str, Any]) -> AsyncIterator[aiokafka.client.AIOKafkaClient]:
+    """A client for a few questions, from what `client_kwargs` gives: one that is kept would lose its
+    brokers."""
+    asker = aiokafka.client.AIOKafkaClient(**client)
+    try:
+        await asker.bootstrap()
+        yield asker
+    finally:
+        await asker.close()
 
 
 def addresses(kafka: Identity) -> list[tuple[str, int]]:

@@ -19,8 +19,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.kafka.access import KafkaSettings
 from stream_classifier.kafka.broker_faults import broker_faults
-from stream_classifier.kafka.connection import admin_client, client_kwargs
-from stream_classifier.kafka.rights import Operation, RightsMissing, asking, missing_on_topics
+from stream_classifier.kafka.connection import admin_client, asking, client_kwargs
+from stream_classifier.kafka.rights import Operation, RightsMissing, missing_on_topics
 from stream_classifier.kafka.topic_rules import Role, Severity, Topic, findings
 from stream_classifier.kafka.topics import read_topics
 

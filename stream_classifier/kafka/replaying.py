@@ -25,13 +25,12 @@ from stream_classifier.core.journey import Headers
 from stream_classifier.core.replay import MAX_TRIPS, Origin, Place, Selection, choose, headers_for, trips_of
 from stream_classifier.kafka.broker_faults import broker_faults
 from stream_classifier.kafka.committed import committed_marks
-from stream_classifier.kafka.connection import admin_client, client_kwargs, reachable
+from stream_classifier.kafka.connection import admin_client, asking, client_kwargs, reachable
 from stream_classifier.kafka.producer import Sendable
 from stream_classifier.kafka.reading import Reader, Record, Spans, open_reader
 from stream_classifier.kafka.rights import (
     Operation,
     RightsMissing,
-    asking,
     missing_on_topics,
     told_on_group,
 )

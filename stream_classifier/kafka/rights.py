@@ -11,8 +11,8 @@ Rules
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -26,6 +26,7 @@ from aiokafka.errors import (
 )
 
 from stream_classifier.kafka.protocol import NOT_TOLD, RightsOnGroup, RightsOnTopics
+from stream_classifier.kafka.topic_rules import TopicSettings
 
 COORDINATOR_TRIES, COORDINATOR_RETRY_S = 25, 0.2  # five seconds in all; a new cluster takes one
 
@@ -58,30 +59,13 @@ class RightsMissing(KafkaError):  # type: ignore[misc]
         super().__init__(", ".join(map(str, self.rights)))
 
 
-class AccessSettings(Protocol):
+class AccessSettings(TopicSettings, Protocol):
     """The part of the `kafka` settings that names what the service uses."""
 
-    @property
-    def input_topic(self) -> str: ...
-    @property
-    def output_topic(self) -> str: ...
-    @property
-    def dead_letter_topic(self) -> str: ...
     @property
     def group_id(self) -> str: ...
     @property
     def delivery(self) -> str: ...
-
-
-@asynccontextmanager
-async def asking(client: Mapping[str, Any]) -> AsyncIterator[AIOKafkaClient]:
-    """A client for a few questions, from what `connection.client_kwargs` gives."""
-    asker = AIOKafkaClient(**client)
-    try:
-        await asker.bootstrap()
-        yield asker
-    finally:
-        await asker.close()
 
 
 async def require_rights(client: AIOKafkaClient, kafka: AccessSettings) -> None:

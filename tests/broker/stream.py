@@ -16,6 +16,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.group import LeaveGroupRequest
 
+from stream_classifier.core.finished_map import decode
 from stream_classifier.core.prompt import CONSTANT_RECORD
 from stream_classifier.lab.simulator import Simulator, SimulatorOptions
 from tests.broker.service_process import Event, Member, start_member
@@ -138,6 +139,14 @@ class Stream:
             offsets = await admin.list_consumer_group_offsets(self.name, partitions=names)
         return {tp.partition: offset for tp, offset in offsets.items()}
 
+    async def finished_by_commit(self) -> int:
+        """How many records the group's commits name as done, maps included."""
+        finished = 0
+        for number, commit in (await self.committed()).items():
+            runs = decode(self.tickets, number, commit.offset, commit.metadata)
+            finished += max(commit.offset, 0) + sum(end - first for first, end in runs)
+        return finished
+
     async def evict(self) -> None:
         """Throw the group's only member out, as the end of its session at the broker does."""
         async with admin_of(self.bootstrap_servers) as admin:
@@ -244,14 +253,17 @@ async def a_stream(
         yield stream
 
 
-async def read_to(bootstrap_servers: str, topic: str, ends: Sequence[int]) -> list[Record]:
-    """Every committed record before these offsets, by partition, in order."""
+async def read_to(
+    bootstrap_servers: str, topic: str, ends: Sequence[int], within_s: float = PATIENCE_S
+) -> list[Record]:
+    """Every committed record before these offsets, by partition, in order. Raises TimeoutError where the end
+    cannot be reached."""
     left = {TopicPartition(topic, number): end for number, end in enumerate(ends) if end}
     records: list[Record] = []
     if not left:  # the client cannot end an assignment of nothing
         return []
     async with (
-        asyncio.timeout(PATIENCE_S),
+        asyncio.timeout(within_s),
         AIOKafkaConsumer(
             bootstrap_servers=bootstrap_servers,
             auto_offset_reset="earliest",

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from stream_classifier.core.finished_map import decode
 from tests.broker.service_process import Member
-from tests.broker.stream import Stream, a_stream, ticket
+from tests.broker.stream import a_stream, ticket
 from tests.brokers.kafka import Kafka
 from tests.patience import until
 
@@ -72,9 +71,9 @@ async def test_what_a_kill_would_repeat_does_not_grow_behind_a_slow_provider(
         member = await stream.working_member(llm__concurrency=CALLS, kafka__max_in_flight_tickets=1_000)
         for published in (100, 400, 700):
             await stream.until_events(published)
-            assert len(await stream.events()) - await finished_by_commit(stream) <= CALLS * BATCH_TICKETS
+            assert len(await stream.events()) - await stream.finished_by_commit() <= CALLS * BATCH_TICKETS
         await member.kill()
-        assert len(await stream.events()) - await finished_by_commit(stream) <= CALLS * BATCH_TICKETS
+        assert len(await stream.events()) - await stream.finished_by_commit() <= CALLS * BATCH_TICKETS
 
 
 async def test_a_pause_survives_a_rebalance_and_what_comes_back_stays_within_the_bound(
@@ -98,12 +97,3 @@ async def test_a_pause_survives_a_rebalance_and_what_comes_back_stays_within_the
         await stream.settled()
         events = await stream.events()
     assert Counter(int(event["ticket_id"]) for event in events) == Counter(range(TICKETS))
-
-
-async def finished_by_commit(stream: Stream) -> int:
-    """How many records the group's commits name as done, maps included."""
-    finished = 0
-    for number, commit in (await stream.committed()).items():
-        runs = decode(stream.tickets, number, commit.offset, commit.metadata)
-        finished += max(commit.offset, 0) + sum(end - first for first, end in runs)
-    return finished

@@ -45,15 +45,6 @@ async def a_frozen_text(kafka: Kafka, tmp_path: Path) -> AsyncIterator[Stream]:
         yield stream
 
 
-async def finished_by_commit(stream: Stream) -> int:
-    """How many records the group's commits name as done, maps included."""
-    finished = 0
-    for number, commit in (await stream.committed()).items():
-        runs = decode(stream.tickets, number, commit.offset, commit.metadata)
-        finished += max(commit.offset, 0) + sum(end - first for first, end in runs)
-    return finished
-
-
 async def test_a_kill_loses_nothing_and_repeats_only_what_was_not_yet_committed(
     kafka: Kafka, tmp_path: Path
 ) -> None:
@@ -62,7 +53,7 @@ async def test_a_kill_loses_nothing_and_repeats_only_what_was_not_yet_committed(
         member = await stream.working_member(kafka__commit_interval_s=0.5)
         await stream.until_events(300)
         await member.kill()
-        not_committed = len(await stream.events()) - await finished_by_commit(stream)
+        not_committed = len(await stream.events()) - await stream.finished_by_commit()
         await stream.working_member()
         await stream.settled()
         came = times(await stream.events())

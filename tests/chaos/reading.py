@@ -1,16 +1,14 @@
 """The facts, taken from where they are told: the topics, Kafka's log of commits, the replicas' logs."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream_classifier.core.finished_map import decode
-from tests.broker.stream import Record, Stream
+from tests.broker.stream import Record, Stream, read_to
 from tests.brokers.client import end_offsets
 from tests.chaos.commit_log import COMMITS_TOPIC, read_key, read_value
 from tests.chaos.history import Commit, Input, Output, Owned, Place, Source
@@ -27,22 +25,7 @@ async def committed_records(bootstrap_servers: str, topic: str, partitions: int)
     Raises TimeoutError where the end cannot be reached: a transaction is left open.
     """
     ends = await end_offsets(bootstrap_servers, topic, partitions)
-    left = {TopicPartition(topic, number): end for number, end in enumerate(ends) if end}
-    records: list[Record] = []
-    async with (
-        asyncio.timeout(READ_WAIT_S),
-        AIOKafkaConsumer(
-            bootstrap_servers=bootstrap_servers,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-        ) as consumer,
-    ):
-        consumer.assign(list(left))
-        while left:
-            for polled in (await consumer.getmany(timeout_ms=POLL_MS)).values():
-                records += polled
-            left = {tp: end for tp, end in left.items() if await consumer.position(tp) < end}
-    return sorted(records, key=lambda record: (record.partition, record.offset))
+    return await read_to(bootstrap_servers, topic, ends, READ_WAIT_S)
 
 
 async def read_inputs(stream: Stream) -> Mapping[Place, Input]:

@@ -7,8 +7,8 @@ import random
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from stream_classifier.lab.simulator import ArmedFault, Simulator, SimulatorOptions, rule_label
+from tests.interrupts import ctrl_c_is_heeded
 from tests.patience import until
 
 LABELS = ("bug", "feature", "other")
@@ -319,14 +320,3 @@ async def test_the_input_is_not_written_over(tmp_path: Path) -> None:
         run = await made.run("--restart")
         assert "is the input itself" in run.err
         assert made.backlog.read_bytes() == b'{"id": 1, "text": "it crashes"}\n'
-
-
-@contextmanager
-def ctrl_c_is_heeded() -> Iterator[None]:
-    """What a shell starts in the background ignores Ctrl-C, and so does all that it starts in turn: a process
-    begun in this block does not."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

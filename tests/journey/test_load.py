@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from stream_classifier.kafka.connection import reachable
 from stream_classifier.lab.broker import EmbeddedBroker
 from stream_classifier.lab.followed import followed
 from stream_classifier.settings.kafka import Kafka
+from tests.interrupts import ctrl_c_is_heeded
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -105,17 +106,6 @@ def test_a_file_that_is_not_there_is_a_sentence(run: Run) -> None:
     status, out, err = run("gone.jsonl")
     assert (status, out) == (1, "")
     assert "gone.jsonl cannot be opened" in err
-
-
-@contextmanager
-def ctrl_c_is_heeded() -> Iterator[None]:
-    """What a shell starts in the background ignores Ctrl-C, and so does all that it starts in turn: a process
-    begun in this block does not."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def test_an_interruption_says_how_many_were_acknowledged(

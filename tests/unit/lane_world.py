@@ -17,7 +17,7 @@ from stream_classifier.cache.backend import Backend
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.call import Usage
-from stream_classifier.core.journey import Partition
+from stream_classifier.core.journey import Delivery, Partition, Waiting
 from stream_classifier.core.ledger import Ledger
 from stream_classifier.core.tally import Tally
 from stream_classifier.core.taxonomy import read_taxonomy
@@ -129,6 +129,32 @@ class World:
 def assignment(ledger: Ledger) -> Partition:
     """The partition, as it is assigned anew."""
     return Partition(topic="tickets", number=0, ledger=ledger)
+
+
+def waiting(*, offset: int = 0, bulk_key: bytes = b"k", urgent_key: bytes = b"k") -> Waiting:
+    """A ticket that waits for its answer."""
+    delivery = Delivery(
+        partition=assignment(Ledger(start=0)),
+        offset=offset,
+        key=None,
+        headers=(),
+        timestamp_ms=0,
+        read_at=0.0,
+        lane=Lane.BULK,
+    )
+    return Waiting(
+        delivery=delivery,
+        part=None,
+        ticket_id="1",
+        tenant=None,
+        revision=None,
+        utf8=b"text",
+        text_digest="n1:0",
+        tokens=7,
+        truncated=False,
+        urgent_key=urgent_key,
+        bulk_key=bulk_key,
+    )
 
 
 def settings(**groups: Any) -> Settings:

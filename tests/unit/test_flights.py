@@ -1,35 +1,9 @@
 """Single-flight: one ask a text and lane."""
 
 from stream_classifier.core.answer import Lane
-from stream_classifier.core.journey import Ask, Delivery, Waiting
-from stream_classifier.core.ledger import Ledger
+from stream_classifier.core.journey import Ask, Waiting
 from stream_classifier.lanes.flights import Flights
-from tests.unit.lane_world import assignment
-
-
-def waiting(*, bulk_key: bytes = b"k", urgent_key: bytes = b"k") -> Waiting:
-    delivery = Delivery(
-        partition=assignment(Ledger(start=0)),
-        offset=0,
-        key=None,
-        headers=(),
-        timestamp_ms=0,
-        read_at=0.0,
-        lane=Lane.BULK,
-    )
-    return Waiting(
-        delivery=delivery,
-        part=None,
-        ticket_id="1",
-        tenant=None,
-        revision=None,
-        utf8=b"text",
-        text_digest="n1:0",
-        tokens=7,
-        truncated=False,
-        urgent_key=urgent_key,
-        bulk_key=bulk_key,
-    )
+from tests.unit.lane_world import waiting
 
 
 def joined(flights: Flights, lane: Lane, ticket: Waiting | None = None) -> Ask:

@@ -9,7 +9,7 @@ import pytest
 
 from stream_classifier.core.answer import Lane, Reason
 from stream_classifier.core.call import Signal
-from stream_classifier.core.journey import Decision, Delivery, Waiting
+from stream_classifier.core.journey import Decision
 from stream_classifier.core.ledger import Ledger
 from stream_classifier.pipeline.returns import KEPT_MAX, Returns
 from tests.unit.lane_fakes import (
@@ -25,7 +25,7 @@ from tests.unit.lane_fakes import (
     reply,
     ticket,
 )
-from tests.unit.lane_world import World, assignment, world
+from tests.unit.lane_world import World, assignment, waiting, world
 
 ALONE: dict[str, Any] = {"batch": {"max_tickets": 1}}
 REFUSED = failure(Signal.REFUSED, status=400)
@@ -160,35 +160,10 @@ async def test_what_gathers_for_a_partition_that_went_away_is_let_go_when_the_ne
         assert w.pipeline.flights.waiting(Lane.BULK) < 60  # one backlog, and what had been called already
 
 
-def a_waiting(offset: int) -> Waiting:
-    delivery = Delivery(
-        partition=assignment(Ledger(start=0)),
-        offset=offset,
-        key=None,
-        headers=(),
-        timestamp_ms=0,
-        read_at=0.0,
-        lane=Lane.BULK,
-    )
-    return Waiting(
-        delivery=delivery,
-        part=None,
-        ticket_id="1",
-        tenant=None,
-        revision=None,
-        utf8=b"text",
-        text_digest="n1:0",
-        tokens=7,
-        truncated=False,
-        urgent_key=b"k",
-        bulk_key=b"k",
-    )
-
-
 @pytest.mark.parametrize("kept", [KEPT_MAX, KEPT_MAX + 5])
 def test_no_more_is_kept_than_the_last_ones(kept: int) -> None:
     returns = Returns()
     for offset in range(kept):
-        returns.keep(a_waiting(offset), Decision(labels=(None,), reason=Reason.REFUSED))
-    found = [offset for offset in range(kept) if returns.decided(a_waiting(offset))]
+        returns.keep(waiting(offset=offset), Decision(labels=(None,), reason=Reason.REFUSED))
+    found = [offset for offset in range(kept) if returns.decided(waiting(offset=offset))]
     assert found == list(range(kept - KEPT_MAX, kept))

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.kafka.broker_faults import broker_fault, broker_faults
-from stream_classifier.kafka.connection import admin_client, client_kwargs
+from stream_classifier.kafka.connection import admin_client, asking, client_kwargs
 from stream_classifier.kafka.rights import (
     Operation,
     Right,
     RightsMissing,
-    asking,
     told_on_topics,
     told_rights,
     transactions_of,
