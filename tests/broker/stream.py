@@ -13,7 +13,7 @@ from uuid import uuid4
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, OffsetAndMetadata, TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.protocol.group import LeaveGroupRequest
 
 from stream_classifier.core.finished_map import decode
@@ -133,10 +133,13 @@ class Stream:
         await until(all_done)
 
     async def committed(self) -> dict[int, OffsetAndMetadata]:
-        """By partition, what the group has committed (offset -1: nothing)."""
+        """By partition, what the group has committed (offset -1: nothing). Raises KafkaError while the
+        coordinator loads: it answers with no partitions then, and the client does not look at its code."""
         names = [TopicPartition(self.tickets, number) for number in range(self.partitions)]
         async with admin_of(self.bootstrap_servers) as admin:
             offsets = await admin.list_consumer_group_offsets(self.name, partitions=names)
+        if len(offsets) < len(names):
+            raise GroupCoordinatorNotAvailableError(f"the offsets of {self.name} are not told yet")
         return {tp.partition: offset for tp, offset in offsets.items()}
 
     async def finished_by_commit(self) -> int:
