@@ -30,7 +30,7 @@ TEXT_OR_NONE = frozenset({str, type(None)})
 Headers = Sequence[tuple[str, bytes | None]]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Ticket:
     """One ticket, as the helpdesk has it. Never changed after reading; it is not frozen because that
     costs 0.9 µs for each record of a stream of 15,000 a second."""
@@ -162,16 +162,9 @@ def _plain(raw: Raw) -> Ticket | None:
         return None
     if "body_format" in raw or "specversion" in raw or not ticket_id or ticket_id.isspace():
         return None
-    return Ticket(
-        ticket_id=ticket_id,
-        subject=subject,
-        body=body,
-        body_format="text",
-        priority=priority or None,
-        tags=fields.tags(raw),
-        tenant=tenant or None,
-        revision=revision or None,
-    )
+    tags = fields.tags(raw) if "tags" in raw else ()
+    # By place: names would cost 0.3 µs more.
+    return Ticket(ticket_id, subject, body, "text", priority or None, tags, tenant or None, revision or None)
 
 
 def _each(items: list[Any], read: Callable[[Any], Ticket]) -> tuple[Ticket, ...]:

@@ -20,6 +20,7 @@ from stream_classifier.core.event import (
     cloud_event_headers,
     copied_headers,
     event_id,
+    latency_ms,
 )
 from stream_classifier.core.journey import Decision, Delivery, Headers, OwnHeaders, Partition, Waiting
 from stream_classifier.core.known import Known
@@ -29,6 +30,7 @@ from stream_classifier.core.ticket import Ticket
 from stream_classifier.pipeline.preparing import Prepared
 from stream_classifier.pipeline.returns import Returns
 from stream_classifier.pipeline.telling import Telling
+from stream_classifier.pipeline.tracing import TicketTracing
 from stream_classifier.pipeline.unsent import UnsentTokens
 
 PLAIN_HEADERS = [CONTENT_TYPE]
@@ -82,6 +84,7 @@ class Departures:
     wall_ms: Callable[[], int]
     key_order: bool
     telling: Telling
+    tracing: TicketTracing | None = None
     returns: Returns = field(default_factory=Returns)
     _unsent: UnsentTokens = field(init=False)
 
@@ -103,25 +106,32 @@ class Departures:
         known: Known,
     ) -> None:
         """The hot path: a ticket that the cache knows, with nothing before it."""
-        subject = Subject(
-            topic=partition.topic,
-            partition=partition.number,
-            offset=record.offset,
-            ticket_id=ticket.ticket_id,
-            tenant=ticket.tenant,
-            revision=ticket.revision,
-            lane=lane,
-            timestamp_ms=record.timestamp,
-            labelled_ms=self.wall_ms(),
-            truncated=prepared.truncated,
-            relabel_of=renewed_by(record.headers, None) if record.headers else None,
-        )
+        labelled_ms = self.wall_ms()
         if known.rendered is None:
             known.rendered = self.writer.constant(from_cache(known), prepared.digest)
-        event = self.writer.render(subject, known.rendered)
-        headers = _headers(record.headers, subject) if record.headers else PLAIN_HEADERS
+        if record.headers or self.telling.has_line(lane):
+            subject = _known_subject(
+                partition, record, ticket, lane=lane, labelled_ms=labelled_ms, truncated=prepared.truncated
+            )
+            event = self.writer.render(subject, known.rendered)
+            headers = _headers(record.headers, subject)
+            if self.telling.has_line(lane):
+                self.telling.say_known(subject)
+        else:
+            event = self.writer.render_plain(
+                topic=partition.topic,
+                partition=partition.number,
+                offset=record.offset,
+                ticket=ticket,
+                lane=lane,
+                truncated=prepared.truncated,
+                timestamp_ms=record.timestamp,
+                labelled_ms=labelled_ms,
+                constant=known.rendered,
+            )
+            headers = PLAIN_HEADERS
         self.outbox.publish(partition, record.offset, record.key, event, headers)
-        self.telling.known(subject, lane, prepared.tokens)
+        self.telling.known(lane, latency_ms(record.timestamp, labelled_ms), prepared.tokens)
 
     def end_of_poll(self) -> None:
         """Count what left at once, and the tokens of what will never leave."""
@@ -187,6 +197,24 @@ def from_cache(known: Known) -> Decision:
         model=known.model,
         prompt_digest=known.prompt_digest,
         taxonomy_digest=known.taxonomy_digest,
+    )
+
+
+def _known_subject(
+    partition: Partition, record: Record, ticket: Ticket, *, lane: Lane, labelled_ms: int, truncated: bool
+) -> Subject:
+    return Subject(
+        topic=partition.topic,
+        partition=partition.number,
+        offset=record.offset,
+        ticket_id=ticket.ticket_id,
+        tenant=ticket.tenant,
+        revision=ticket.revision,
+        lane=lane,
+        timestamp_ms=record.timestamp,
+        labelled_ms=labelled_ms,
+        truncated=truncated,
+        relabel_of=renewed_by(record.headers, None) if record.headers else None,
     )
 
 

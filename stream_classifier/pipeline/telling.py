@@ -11,7 +11,7 @@ import structlog
 
 from stream_classifier.core import measures
 from stream_classifier.core.answer import DecidedBy, Lane
-from stream_classifier.core.event import Subject, event_id, latency_ms
+from stream_classifier.core.event import Subject, event_id
 from stream_classifier.core.journey import Decision
 from stream_classifier.core.prices import SingleCalls
 from stream_classifier.core.tally import Tally
@@ -26,6 +26,8 @@ class Told(TypedDict):
     ticket_id: str
     decided_by: DecidedBy | None
     reason: str | None
+    batch_id: str | None
+    attempts: int | None
     overtook: bool
     latency_ms: int
 
@@ -42,12 +44,18 @@ class Telling:
     _known_s: dict[Lane, list[float]] = field(default_factory=lambda: {lane: [] for lane in Lane})
     _known_tokens: int = 0
 
-    def known(self, subject: Subject, lane: Lane, tokens: int) -> None:
+    def has_line(self, lane: str) -> bool:
+        """Whether each ticket of this lane has its line in the log."""
+        return self.each or lane == Lane.URGENT
+
+    def known(self, lane: Lane, latency_ms: int, tokens: int) -> None:
         """A ticket left that the cache knew; counted by `end_of_poll`."""
-        self._known_s[lane].append(latency_ms(subject) / 1000)
+        self._known_s[lane].append(latency_ms / 1000)
         self._known_tokens += tokens
-        if lane is Lane.URGENT or self.each:
-            self._say(subject, DecidedBy.CACHE, None)
+
+    def say_known(self, subject: Subject) -> None:
+        """The line of a ticket that the cache knew."""
+        self._say(subject, Decision(labels=(), decided_by=DecidedBy.CACHE))
 
     def end_of_poll(self) -> None:
         """Count what `known` has put by."""
@@ -57,7 +65,7 @@ class Telling:
         self.tally.add(measures.CACHE, self.cache_name, "hit", n=tickets)
         for lane, latencies_s in self._known_s.items():
             self.tally.add(measures.TICKETS, lane, n=len(latencies_s))
-            self.tally.add(measures.EVENTS, lane, "labelled", DecidedBy.CACHE, n=len(latencies_s))
+            self.tally.add(measures.EVENTS, lane, "labelled", DecidedBy.CACHE, "", n=len(latencies_s))
             self.tally.observe_all(measures.LATENCY, latencies_s, lane)
             latencies_s.clear()
         self._single_cost(self._known_tokens, tickets)
@@ -65,19 +73,25 @@ class Telling:
 
     def decided(self, subject: Subject, decision: Decision, tokens: int) -> None:
         """A ticket left that had waited for its decision."""
-        status = "labelled" if decision.reason is None else "needs_review"
-        self.tally.add(measures.EVENTS, subject.lane, status, decision.reason or decision.decided_by or "")
-        self.tally.observe(measures.LATENCY, latency_ms(subject) / 1000, subject.lane)
+        if decision.reason is None:
+            self.tally.add(measures.EVENTS, subject.lane, "labelled", decision.decided_by or "", "")
+        else:
+            self.tally.add(measures.EVENTS, subject.lane, "needs_review", "", decision.reason)
+        self.tally.observe(measures.LATENCY, subject.latency_ms / 1000, subject.lane)
         self._single_cost(tokens, 1)
         if decision.reason is not None:
             log.info(
                 "needs_review",
                 event_id=event_id(subject),
                 ticket_id=subject.ticket_id,
+                lane=subject.lane,
                 reason=decision.reason,
+                model=decision.model,
+                batch_id=decision.batch_id,
+                attempts=decision.attempts,
             )
-        if subject.lane == Lane.URGENT or self.each:
-            self._say(subject, decision.decided_by, decision.reason)
+        if self.has_line(subject.lane):
+            self._say(subject, decision)
 
     def _single_cost(self, tokens: int, tickets: int) -> None:
         for measure, cost_usd in (
@@ -87,14 +101,16 @@ class Telling:
             if cost_usd is not None:
                 self.tally.add(measure, n=cost_usd)
 
-    def _say(self, subject: Subject, decided_by: DecidedBy | None, reason: str | None) -> None:
+    def _say(self, subject: Subject, decision: Decision) -> None:
         told: Told = {
             "event_id": event_id(subject),
             "ticket_id": subject.ticket_id,
-            "decided_by": decided_by,
-            "reason": reason,
+            "decided_by": decision.decided_by,
+            "reason": decision.reason,
+            "batch_id": decision.batch_id,
+            "attempts": decision.attempts,
             "overtook": subject.overtook,
-            "latency_ms": latency_ms(subject),
+            "latency_ms": subject.latency_ms,
         }
         if subject.lane == Lane.URGENT:
             log.info("urgent_ticket", **told)

@@ -19,6 +19,7 @@ from stream_classifier.core.event import (
     event_id,
 )
 from stream_classifier.core.journey import Decision
+from stream_classifier.core.ticket import Ticket
 
 NO_TIMESTAMP = -1  # as Kafka writes it
 
@@ -138,3 +139,57 @@ def test_a_cloud_event_out_has_a_type_and_a_source_of_its_own_and_the_events_id(
     assert headers.keys() == {"content-type", "ce_specversion", "ce_type", "ce_source", "ce_id"}
     assert (headers["ce_id"], headers["ce_specversion"]) == (b"tickets:3:17", b"1.0")
     assert b"theirs" not in headers.values()
+
+
+# ------------------------------------------------------------------------------------------- the plain event
+
+
+@given(
+    topic=st.text(min_size=1, max_size=20),
+    partition=st.integers(0, 10_000),
+    offset=st.integers(0, 2**63 - 1),
+    texts=st.tuples(st.text(max_size=20), st.none() | st.text(max_size=9), st.none() | st.text(max_size=9)),
+    lane=st.sampled_from(Lane),
+    truncated=st.booleans(),
+    moments=st.tuples(st.integers(-1, LAST_MS), st.integers(0, LAST_MS)),
+)
+def test_an_event_of_which_nothing_special_is_to_say_reads_as_if_it_were_written_the_long_way(
+    *,
+    topic: str,
+    partition: int,
+    offset: int,
+    texts: tuple[str, str | None, str | None],
+    lane: Lane,
+    truncated: bool,
+    moments: tuple[int, int],
+) -> None:
+    ticket_id, tenant, revision = texts
+    timestamp_ms, labelled_ms = moments
+    writer = EventWriter(["label"])
+    constant = writer.constant(Decision(labels=("bug",), decided_by=DecidedBy.CACHE), "n1:0")
+    whole = Subject(
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        ticket_id=ticket_id,
+        tenant=tenant,
+        revision=revision,
+        lane=lane,
+        timestamp_ms=timestamp_ms,
+        labelled_ms=labelled_ms,
+        truncated=truncated,
+    )
+    ticket = Ticket(ticket_id, "", "", "text", None, (), tenant, revision)
+    plain = writer.render_plain(
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        ticket=ticket,
+        lane=lane,
+        truncated=truncated,
+        timestamp_ms=timestamp_ms,
+        labelled_ms=labelled_ms,
+        constant=constant,
+    )
+    assert plain == writer.render(whole, constant)
+    assert json.loads(plain)["source"] == {"topic": topic, "partition": partition, "offset": offset}
