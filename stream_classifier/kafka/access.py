@@ -5,7 +5,13 @@ from typing import Protocol
 
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.kafka.broker_faults import broker_faults
-from stream_classifier.kafka.connection import ConnectionSettings, admin_client, asking, client_kwargs
+from stream_classifier.kafka.connection import (
+    ConnectionSettings,
+    admin_client,
+    asking,
+    client_kwargs,
+    reachable,
+)
 from stream_classifier.kafka.rights import (
     AccessSettings,
     Operation,
@@ -33,6 +39,7 @@ async def require_access(kafka: KafkaSettings) -> None:
 
 async def require_sight(kafka: ConnectionSettings, topics: Iterable[str]) -> None:
     """Raises `OperatorFault` where this user may not see one of the topics: it would look missing."""
+    await reachable(kafka)  # it tells a wrong name or port by name
     with broker_faults(kafka):
         async with asking(client_kwargs(kafka)) as client:
             if hidden := await missing_on_topics(client, dict.fromkeys(topics, Operation.DESCRIBE)):

@@ -216,3 +216,18 @@ async def test_an_output_that_is_deleted_is_waited_for(kafka: Kafka, tmp_path: P
         await create_topic(kafka.bootstrap_servers, stream.labels, 1)
         await stream.settled()
         assert times(await stream.events()) == Counter([2])
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_records_that_their_producer_compressed_are_read(
+    kafka: Kafka, tmp_path: Path, codec: str
+) -> None:
+    async with a_stream(kafka.bootstrap_servers, tmp_path) as stream:
+        async with AIOKafkaProducer(
+            bootstrap_servers=kafka.bootstrap_servers, compression_type=codec
+        ) as producer:
+            for number in range(50):
+                await producer.send(stream.tickets, ticket(number))
+        await stream.member()
+        await stream.settled()
+        assert times(await stream.events()) == Counter(range(50))

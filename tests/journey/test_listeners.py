@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from stream_classifier.core.faults import OperatorFault
+from stream_classifier.kafka.access import require_sight
 from stream_classifier.kafka.broker_faults import Unreachable
 from stream_classifier.kafka.connection import reachable
 from stream_classifier.kafka.listeners import spoken_by
@@ -59,3 +60,11 @@ async def test_a_listener_without_tls_is_named_by_what_it_speaks() -> None:
         with pytest.raises(OperatorFault, match=r"not SSL: set kafka\.security_protocol to") as refused:
             await reachable(settings)
     assert not isinstance(refused.value, Unreachable)
+
+
+async def test_topics_that_cannot_be_looked_at_because_nothing_listens_are_told_so() -> None:
+    async with a_server(closes) as port:
+        pass
+    kafka = Kafka(bootstrap_servers=f"127.0.0.1:{port}")
+    with pytest.raises(Unreachable, match=f"Nothing listens at 127.0.0.1:{port}"):
+        await require_sight(kafka, ["tickets"])
