@@ -6,7 +6,7 @@ Progress goes to stderr and results to stdout. Exit status: 0 done, 1 failed, 2 
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Annotated, Any
@@ -14,10 +14,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from stream_classifier.cli.errors import show
-from stream_classifier.core.faults import ConfigurationFaults, OperatorFault
+from stream_classifier.cli.completion import command_to_complete
+from stream_classifier.cli.errors import show, show_interrupted
+from stream_classifier.core.faults import OperatorFault
 
 PROGRAM = "stream-classifier"
+INTERRUPTED = 130  # what typer makes of a Ctrl-C that the command itself has not heeded
 EXTRAS = {"confluent_kafka": "demo", "redis": "redis"}  # what pip installs only where it is asked for
 
 
@@ -38,11 +40,20 @@ COMMANDS = {
     "topics": Command("topics", "Show the topics, and make those that are missing."),
     "override": Command("override", "Correct the labels of a text, or show all corrections."),
     "profile": Command("profile", "Say what a backlog holds, and what it will cost."),
+    "evaluate": Command("evaluate", "Say how right configurations are on tickets whose labels are known."),
     "explain": Command("explain", "Say what would happen to a ticket, without a call."),
     "doctor": Command("doctor", "Check everything that the service needs, and say how to mend it."),
     "replay": Command("replay", "Send dead letters, reviews or labels through again."),
     "config": Command("config", "Print the settings in force."),
 }
+
+
+class OneCommand(TyperCommand):
+    """A command whose flags do not look in its help as if they took a value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its parameters."""
+        return _flags_bare(super().get_params(ctx))
 
 
 class Commands(TyperGroup):
@@ -51,16 +62,33 @@ class Commands(TyperGroup):
     def __init__(self, **attrs: Any) -> None:
         super().__init__(**attrs)
         for name, command in COMMANDS.items():
-            self.add_command(TyperCommand(name, help=command.summary))
+            self.add_command(TyperCommand(name, help=command.summary, short_help=command.summary))
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its parameters."""
+        return _flags_bare(super().get_params(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """The command that the arguments name, imported."""
+        """The command that the arguments name, imported; for a shell that completes, only what it takes."""
         name, placeholder, rest = super().resolve_command(ctx, args)
-        return name, read_command(name) if name in COMMANDS else placeholder, rest
+        if name not in COMMANDS:
+            return name, placeholder, rest
+        return name, command_to_complete(name) if ctx.resilient_parsing else read_command(name), rest
+
+
+def _flags_bare(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    return parameters
 
 
 app = typer.Typer(
-    name=PROGRAM, cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    name=PROGRAM,
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # joins the lines of a paragraph
 )
 
 
@@ -85,23 +113,33 @@ def read_command(name: str) -> Any:
 
     Raises `OperatorFault` where a package that it needs is not installed.
     """
-    module = COMMANDS[name].module
     try:
-        function = getattr(importlib.import_module(f"stream_classifier.cli.{module}"), module)
+        function = function_of(name)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith(f"{__name__.partition('.')[0]}."):
             raise  # a module of our own: nothing that an operator could install
         raise OperatorFault(_not_installed(name, error.name or "")) from error
-    alone = typer.Typer(add_completion=False)
-    alone.command(name)(function)
+    alone = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    alone.command(name, cls=OneCommand)(function)
     return typer.main.get_command(alone)
+
+
+def function_of(name: str) -> Callable[..., None]:
+    """What a command calls. Raises `ModuleNotFoundError`."""
+    module = COMMANDS[name].module
+    function: Callable[..., None] = getattr(
+        importlib.import_module(f"stream_classifier.cli.{module}"), module
+    )
+    return function
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line (None: the process's own arguments) and exit."""
     try:
         app(args, prog_name=PROGRAM)
-    except (ConfigurationFaults, OperatorFault) as error:
+    except SystemExit as end:
+        sys.exit(show_interrupted() if end.code == INTERRUPTED else end.code)
+    except Exception as error:  # a fault for a person, or a bug, which is told without quoting anything
         sys.exit(show(error))
 
 

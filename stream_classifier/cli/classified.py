@@ -23,7 +23,7 @@ Entry = tuple[str, str, str]
 def summary_lines(job: Job) -> Iterator[str]:
     """What became of the rows, who answered and what it cost: over all runs."""
     account, spent = job.account, job.spent
-    yield f"{account.rows:,} rows in {clock(spent.seconds)}"
+    yield f"{_rows(account.rows)} in {clock(spent.seconds)}"
     yield from _told(
         (account.labelled, "labelled", ""),
         (account.needs_review.total(), "for a person to review", listed(account.needs_review)),
@@ -35,7 +35,8 @@ def summary_lines(job: Job) -> Iterator[str]:
         (account.decided_by[DecidedBy.CACHE], "known from the cache", "the same text was answered before"),
         (account.decided_by[DecidedBy.SHARED], "answered with another", "the same text was just being asked"),
     )
-    yield from _costs(spent.usd, spent.single_usd, spent.single_cached_usd, asked=spent.calls > 0)
+    unknown = spent.usd is None and spent.calls > 0 and not _priced(job.settings)
+    yield from _costs(spent.usd, spent.single_usd, spent.single_cached_usd, unknown=unknown)
     if job.left_out:
         names = ", ".join(sorted(job.left_out)[:LEFT_OUT_SHOWN])
         yield f"Fields that the first row does not have were left out ({names}): JSON lines keep them."
@@ -43,7 +44,7 @@ def summary_lines(job: Job) -> Iterator[str]:
 
 def estimate_lines(estimate: Estimate, settings: Settings) -> Iterator[str]:
     """What it would take."""
-    yield f"{estimate.rows:,} rows; nothing was sent and nothing was written"
+    yield f"{_rows(estimate.rows)}; nothing was sent and nothing was written"
     yield from _told(
         (estimate.rejected, "no tickets", "they would be rejected"),
         (estimate.no_text, "without a text", "for a person to review"),
@@ -52,10 +53,14 @@ def estimate_lines(estimate: Estimate, settings: Settings) -> Iterator[str]:
         (estimate.asked, "texts to ask", f"in {_many(estimate)}"),
     )
     yield from _told(
-        (estimate.tokens_in, "tokens in", "estimated before anything is learned of the provider's"),
+        (estimate.tokens_in, "tokens in", "an estimate: the provider has its own count"),
         (estimate.tokens_out, "tokens out", ""),
     )
-    yield from _costs(estimate.usd, estimate.single_usd, estimate.single_cached_usd, asked=estimate.asked > 0)
+    if estimate.asked:
+        at_once = f"at {settings.llm.concurrency:,} calls at once, with a usual provider"
+        yield f"{clock(estimate.seconds):>{COUNT_CHARS}} {'on a good day':{NAME_CHARS}}{at_once}"
+    unknown = estimate.usd is None and estimate.asked > 0
+    yield from _costs(estimate.usd, estimate.single_usd, estimate.single_cached_usd, unknown=unknown)
     if estimate.obstacle:
         yield estimate.obstacle
 
@@ -74,7 +79,8 @@ def estimate_data(estimate: Estimate) -> dict[str, Any]:
 
 def how_to_go_on(job: Job) -> str:
     """What is said of a run that was stopped."""
-    rows = f"Stopped: {job.account.rows:,} rows are written."
+    written = job.account.rows
+    rows = f"Stopped: {_rows(written)} {'is' if written == 1 else 'are'} written."
     if job.task.resumable:
         return f"{rows} The same command goes on from there."
     return f"{rows} What was answered is in the cache; a run without a file to go on with begins anew."
@@ -85,6 +91,10 @@ def beginning(job: Job) -> str | None:
     if job.before.line:
         return f"Going on after line {job.before.line:,}, up to which {job.task.out} is written."
     return None if job.task.resumable else "From or to a pipe, a run that is stopped cannot be gone on with."
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _told(*entries: tuple[int, str, str]) -> Iterator[str]:
@@ -113,8 +123,16 @@ def _urgent(calls: int) -> str:
     return f"{calls:,} urgent {'one' if calls == 1 else 'ones'}"
 
 
-def _costs(spent: float | None, single: float | None, cached: float | None, *, asked: bool) -> Sequence[str]:
-    if spent is None and asked:
+def _priced(settings: Settings) -> bool:
+    """Whether a cost that is not known means that nothing was answered."""
+    llm = settings.llm
+    return {llm.model, llm.urgent_model, *llm.fallback_models} <= llm.prices.keys()
+
+
+def _costs(
+    spent: float | None, single: float | None, cached: float | None, *, unknown: bool
+) -> Sequence[str]:
+    if unknown:
         return [f"{'?':>{COUNT_CHARS}} {'cost':{NAME_CHARS}}{NO_PRICE}"]
     entries = [
         (spent or 0.0, "cost", ""),

@@ -20,6 +20,7 @@ from stream_classifier.lab.figures import DemoFigures, plain_line
 from stream_classifier.lab.screen import screen
 from stream_classifier.lab.summary import summary
 from stream_classifier.observe import logs
+from stream_classifier.observe.live.recent import Recent
 from stream_classifier.settings.service import Log
 
 SCREEN_EVERY_S = 0.25
@@ -48,7 +49,7 @@ def demo(
     os.environ["no_proxy"] = "*"
     folder = Path(tempfile.mkdtemp(prefix="stream-classifier-demo-"))
     shown = Demo(Plan(tickets=tickets, seconds=seconds, seed=seed, endless=keep), folder)
-    with _log_to(folder / LOG_FILE), _shower(shown) as (show, every_s):
+    with _log_to(folder / LOG_FILE, shown.recent), _shower(shown) as (show, every_s):
         asyncio.run(_run(shown, show, every_s))
     figures = shown.figures()
     if figures.done:
@@ -74,11 +75,11 @@ def _stop_once(shown: Demo, number: signal.Signals, loop: asyncio.AbstractEventL
 
 
 @contextmanager
-def _log_to(path: Path) -> Iterator[None]:
+def _log_to(path: Path, recent: Recent) -> Iterator[None]:
     """The service's log, where it does not spoil the screen."""
     settings = Log()
     with path.open("w", encoding="utf-8") as file:
-        flush = logs.configure(settings.level, "json", settings.max_per_event_per_s, file)
+        flush = logs.configure(settings.level, "json", settings.max_per_event_per_s, file, recent=recent)
         try:
             yield
         finally:

@@ -31,7 +31,14 @@ STATE_CHARS, NAME_CHARS = 11, 20  # of 80; longer names are folded
 def doctor(
     *,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Send one ticket to the provider without asking; it costs.")
+        bool, typer.Option("--yes", "-y", help="Send tickets without asking; each costs a call.")
+    ] = False,
+    publish: Annotated[
+        bool,
+        typer.Option(
+            "--publish",
+            help="Also write a made-up ticket to the input topic, and wait for its event; others see both.",
+        ),
     ] = False,
     as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: Annotated[
@@ -40,8 +47,8 @@ def doctor(
 ) -> None:
     """Check configuration, brokers, topics, rights, cache and provider, and say how to mend what is wrong.
 
-    Nothing is made, committed or published. Each model is asked one made-up record, as the service does
-    at its start; a real ticket is sent only after a question, or with --yes.
+    Nothing is made, committed or published, unless you say --publish. Each model is asked one made-up
+    record, as the service does at its start; a ticket is sent only after a question, or with --yes.
 
     Exit status 1 where something is wrong, 2 where the configuration is.
 
@@ -55,16 +62,16 @@ def doctor(
         raise
     logs.configure("error", "json", 1, io.StringIO())  # what is wrong is said by the checks
     report = Report(shown=not as_json_)
-    complete = _ran_to_its_end(settings, report, yes=yes)
+    complete = _ran_to_its_end(settings, report, yes=yes, publish=publish)
     if as_json_:
         _print_json(report.lines)
     status = report.conclude()
     raise typer.Exit(status if complete else 1)
 
 
-def _ran_to_its_end(settings: Settings, report: "Report", *, yes: bool) -> bool:
+def _ran_to_its_end(settings: Settings, report: "Report", *, yes: bool, publish: bool) -> bool:
     try:
-        asyncio.run(_examine(settings, report, yes=yes))
+        asyncio.run(_examine(settings, report, yes=yes, publish=publish))
     except KeyboardInterrupt:
         print("Interrupted: what is not listed was not checked.", file=sys.stderr)
         return False
@@ -108,12 +115,12 @@ class Report:
         return 1 if faults else 0
 
 
-async def _examine(settings: Settings, report: Report, *, yes: bool) -> None:
+async def _examine(settings: Settings, report: Report, *, yes: bool, publish: bool) -> None:
     def agree(question: str) -> str | None:
         report.trying(None)
         return None if yes else _asked(question)
 
-    async for line in examination(settings, os.environ, agree=agree, trying=report.trying):
+    async for line in examination(settings, os.environ, agree=agree, trying=report.trying, publish=publish):
         report.add(line)
 
 

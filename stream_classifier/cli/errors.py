@@ -1,4 +1,4 @@
-"""Faults as a person reads them: on stderr, without a traceback, coloured on a terminal only.
+"""Faults as a person reads them: on stderr, without Python's traceback, coloured on a terminal only.
 
 rich knows terminals and `NO_COLOR`. Where nobody looks (a log collector, a pipe) each fault stays on one
 line of its own, unwrapped, so that it can be searched for.
@@ -18,8 +18,14 @@ PATH_MAX_CHARS = 40  # a longer path does not push all sentences to the right
 
 @singledispatch
 def show(error: Exception) -> int:
-    """Print what is wrong and return the exit status; an error that is not for a person is raised."""
-    raise error
+    """Print what is wrong and return the exit status. An error that is not meant for a person is a bug: it is
+    told by its type and where it happened. Its message may quote a ticket."""
+    from stream_classifier.observe.exceptions import as_text, describe  # slow to read: `--help` is quick
+
+    console = _stderr()
+    console.print(Text("error: this should not happen; please report it with these lines:", "bold red"))
+    console.print(Text(as_text(describe(error))), soft_wrap=True)
+    return FAILED
 
 
 @show.register
@@ -39,6 +45,12 @@ def _(error: ConfigurationFaults) -> int:
     else:
         _print_lines(console, error.faults)
     return WRONG_USAGE
+
+
+def show_interrupted() -> int:
+    """Say that Ctrl-C ended a command which had nothing to finish, and return the exit status."""
+    _stderr().print("Interrupted before its end.")
+    return FAILED
 
 
 def _stderr() -> Console:

@@ -17,9 +17,9 @@ from stream_classifier.cli.explained import Passage, as_json, passages, whole_pr
 from stream_classifier.cli.given import LOOKS_LIKE_JSON, Form, bytes_of, text_ticket
 from stream_classifier.core.prompt import visible
 from stream_classifier.core.tally import Tally
-from stream_classifier.core.ticket import DeadLetterReason, NotATicket, Ticket
+from stream_classifier.core.ticket import DeadLetterReason, NotATicket, PassedOver, Ticket
 from stream_classifier.service.building import Builder
-from stream_classifier.service.explaining import Explanation
+from stream_classifier.service.explaining import Explanation, on_topic
 from stream_classifier.service.explaining import explain as explain_tickets
 from stream_classifier.settings import Settings
 from stream_classifier.settings import load as load_settings
@@ -52,7 +52,7 @@ def explain(
     """Say what would happen to a ticket: its lane and why, what the model would see, what is known, what it
     costs.
 
-    Nothing is sent to anybody, and the cache is only read.
+    No text is sent to anybody. The cache and people's corrections are only read.
 
     Example: stream-classifier explain "The CSV export stops at 40 %" --prompt
     """
@@ -63,6 +63,8 @@ def explain(
         explanation = asyncio.run(_explained(settings, value, form, headers))
     except NotATicket as fault:
         _show_dead_letter(settings, fault, value, as_json_=as_json_)
+    except PassedOver as passed:
+        _show_passed_over(settings, passed, as_json_=as_json_)
     else:
         _show(settings, explanation, prompt=prompt, as_json_=as_json_)
 
@@ -70,13 +72,18 @@ def explain(
 async def _explained(
     settings: Settings, value: bytes, form: Form, headers: Sequence[tuple[str, bytes]]
 ) -> Explanation:
-    """Raises `NotATicket` for a record that would be a dead letter."""
+    """Raises `NotATicket` for a record that would be a dead letter, `PassedOver` for one without a ticket."""
     tickets: Sequence[Ticket] = ()
     if form is Form.RECORD or (form is Form.AUTO and LOOKS_LIKE_JSON.match(value)):
-        tickets = Builder(settings, Tally()).reader().read(value, headers)
+        try:
+            tickets = Builder(settings, Tally()).reader().read(value, headers)
+        except PassedOver as passed:
+            if not passed.tickets:
+                raise
+            tickets = passed.tickets
     else:
         tickets = [text_ticket(value)]
-    return await explain_tickets(settings, tickets)
+    return await explain_tickets(settings, tickets, on_topic(settings, os.environ))
 
 
 def _header(text: str) -> tuple[str, bytes]:
@@ -93,7 +100,7 @@ def _show(settings: Settings, explanation: Explanation, *, prompt: bool, as_json
     for number, explained in enumerate(explanation.tickets):
         if number:
             print()
-        _print(passages(explained, explanation.obstacle, settings))
+        _print(passages(explained, explanation, settings))
         if prompt:
             for name, text in whole_prompt(explained):
                 print(f"\n--- {name} ---\n{text}")
@@ -112,6 +119,15 @@ def _show_dead_letter(settings: Settings, fault: NotATicket, value: bytes, *, as
             "take one of them, as in `sed -n 1p FILE | stream-classifier explain -`.",
             file=sys.stderr,
         )
+
+
+def _show_passed_over(settings: Settings, passed: PassedOver, *, as_json_: bool) -> None:
+    if as_json_:
+        told = {"rule": passed.rule, "why": passed.sentence}
+        _print_json({"settings_digest": settings.digest, "passed_over": told, "tickets": []})
+    else:
+        _print([("Fate", "Passed over: counted, and not published."), ("Rule", passed.rule)])
+        _print([("Why", passed.sentence)])
 
 
 def _reason(fault: NotATicket) -> Iterator[Passage]:

@@ -3,10 +3,13 @@
 A ticket's own words are shown as a person would see them: nothing in them can steer a terminal.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import orjson
+
 from stream_classifier.core.answer import Lane
+from stream_classifier.core.correction import Correction, value_of
 from stream_classifier.core.event import Rfc3339
 from stream_classifier.core.known import Known
 from stream_classifier.core.prices import PREFIX_CACHE_FROM_TOKENS
@@ -20,7 +23,7 @@ HEAD_CHARS = 300
 Passage = tuple[str, str]
 
 
-def passages(explained: Explained, obstacle: str | None, settings: Settings) -> Iterator[Passage]:
+def passages(explained: Explained, explanation: Explanation, settings: Settings) -> Iterator[Passage]:
     """A ticket's explanation as names and texts; a text may have several lines."""
     prepared = explained.prepared
     yield "Ticket", visible(explained.ticket_id)
@@ -33,7 +36,8 @@ def passages(explained: Explained, obstacle: str | None, settings: Settings) -> 
         return
     yield "Masked", ", ".join(settings.ticket.redact) or "nothing: ticket.redact is empty"
     yield "Alone", _alone(explained, settings)
-    yield "Known", _known(explained.known, settings) if explained.known else f"no. {obstacle or ''}".strip()
+    yield "Corrected", _corrected(explained, explanation.uncorrected, settings)
+    yield "Known", _known(explained.known, explanation.obstacle, settings)
     yield (
         "Tokens",
         f"about {prepared.tokens:,} in the text, before anything is learned of the provider's count",
@@ -55,8 +59,11 @@ def fate(explained: Explained, settings: Settings) -> str:
     model, batch = explained.model, settings.batch
     if not explained.text:
         return "There is no text to judge: published as needs_review (no_text), without a call."
+    if explained.correction:
+        labels = _labels(explained.correction.labels, settings)
+        return f"Published at once, without a call: {labels}, as a person decided."
     if explained.known:
-        return f"Published at once, without a call: {_labels(explained.known, settings)}."
+        return f"Published at once, without a call: {_labels(explained.known.labels, settings)}."
     if explained.lane is Lane.URGENT:
         return f"Asked at once, in a call of its own to {model}."
     if explained.alone:
@@ -75,6 +82,7 @@ def as_json(explanation: Explanation, settings: Settings) -> dict[str, Any]:
         "settings_digest": settings.digest,
         "dead_letter": None,
         "cache": {"backend": settings.cache.backend, "obstacle": explanation.obstacle},
+        "corrections": {"topic": settings.kafka.overrides_topic, "obstacle": explanation.uncorrected},
         "tickets": tickets,
     }
 
@@ -96,6 +104,8 @@ def _ticket_json(explained: Explained, settings: Settings) -> dict[str, Any]:
         "redact": list(settings.ticket.redact),
         "alone": explained.alone,
         "orders": explained.orders,
+        "correction": _correction_json(explained, settings),
+        "refused_corrections": [{"reason": f.reason, "error": f.sentence} for f in explained.refused],
         "known": known and _known_json(known, settings),
         "tokens": prepared.tokens,
         "shares": list(explained.shares),
@@ -116,6 +126,14 @@ def _known_json(known: Known, settings: Settings) -> dict[str, Any]:
         "written_at": _time(known.written_at),
         "expires_at": _time(known.expires_at),
     }
+
+
+def _correction_json(explained: Explained, settings: Settings) -> dict[str, Any] | None:
+    """As the record of the overrides topic has it."""
+    if explained.correction is None:
+        return None
+    value: dict[str, Any] = orjson.loads(value_of(explained.correction, settings.taxonomy))
+    return value
 
 
 def _rule(explained: Explained) -> str:
@@ -148,16 +166,36 @@ def _alone(explained: Explained, settings: Settings) -> str:
     return "no: it may stand beside others in a batch"
 
 
-def _known(known: Known, settings: Settings) -> str:
+def _corrected(explained: Explained, obstacle: str | None, settings: Settings) -> str:
+    if obstacle is not None:
+        return f"not looked at, so what a person may have said is not known here: {obstacle}"
+    refused = [f"one is there and not in force: {fault.sentence}" for fault in explained.refused]
+    return "\n".join(map(visible, [*_correction(explained.correction, settings), *refused] or ["no"]))
+
+
+def _correction(correction: Correction | None, settings: Settings) -> Iterator[str]:
+    if correction is None:
+        return
+    whom = "for all tenants" if correction.place.tenant is None else "for this tenant"
+    yield f"yes: {_labels(correction.labels, settings)}, {whom}"
+    was = _labels(correction.was, settings) if any(correction.was) else None
+    told = (("by", correction.by), ("at", correction.at), ("the model had said", was))
+    if any(what for _, what in told):
+        yield ", ".join(f"{name} {what}" for name, what in told if what)
+
+
+def _known(known: Known | None, obstacle: str | None, settings: Settings) -> str:
+    if known is None:
+        return f"no. {obstacle or ''}".strip()
     return (
-        f"yes: {_labels(known, settings)}, by {known.model}\n"
+        f"yes: {_labels(known.labels, settings)}, by {known.model}\n"
         f"since {_time(known.written_at)}, until {_time(known.expires_at)} ({settings.cache.backend})"
     )
 
 
-def _labels(known: Known, settings: Settings) -> str:
+def _labels(labels: Sequence[str | None], settings: Settings) -> str:
     names = [question.name for question in settings.taxonomy.questions]
-    return ", ".join(f"{name} {label}" for name, label in zip(names, known.labels, strict=True))
+    return ", ".join(f"{name} {label or 'nothing'}" for name, label in zip(names, labels, strict=True))
 
 
 def _share(share: Share, model: str) -> str:

@@ -38,10 +38,11 @@ def bytes_of(given: str, form: Form) -> bytes:
         return _limited(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
     if _is_there(given):
         return _content(given)
-    if form is Form.AUTO and LOOKS_LIKE_A_PATH.fullmatch(given):
+    is_folder = _is_folder(given)
+    if form is Form.AUTO and (is_folder or LOOKS_LIKE_A_PATH.fullmatch(given)):
+        why = f"{given} is a directory" if is_folder else f"there is no file {given}"
         raise typer.BadParameter(
-            f"there is no file {given}; if these are a ticket's words, add `--as text`",
-            param_hint="TEXT_OR_FILE",
+            f"{why}; if these are a ticket's words, add `--as text`", param_hint="TEXT_OR_FILE"
         )
     return given.encode(errors="surrogateescape")
 
@@ -71,6 +72,13 @@ def _is_there(given: str) -> bool:
     try:
         return Path(given).exists() and not Path(given).is_dir()
     except (OSError, ValueError):  # too long for a path, or with what no path can hold: a text
+        return False
+
+
+def _is_folder(given: str) -> bool:
+    try:
+        return bool(given) and Path(given).is_dir()
+    except (OSError, ValueError):
         return False
 
 

@@ -112,8 +112,8 @@ def _ran_to_its_end(task: Task) -> bool:
 
 
 async def _play(task: Task) -> None:
-    async with open_sender(task.kafka, task.topic) as sender:
-        with open_backlog(task.source) as rows:
+    with open_backlog(task.source) as rows:
+        async with open_sender(task.kafka, task.topic) as sender:
             await play(_drawn(task, rows), sender, task.topic, pace=task.pace, played=task.played)
 
 

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stream_classifier.core.prompt import visible
-from stream_classifier.lab.figures import usd
-from stream_classifier.lab.profile.findings import caveats, duration, findings, percent, rate, seconds
+from stream_classifier.lab.figures import duration, percent, rate, seconds, usd
+from stream_classifier.lab.profile.findings import caveats, findings
 from stream_classifier.lab.profile.profiling import Profile
 from stream_classifier.lab.profile.projection import Projection
 from stream_classifier.lab.screen import BAD, BULK, DIM, GOOD, bar, grid

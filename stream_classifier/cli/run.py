@@ -4,14 +4,22 @@ import asyncio
 import gc
 import os
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import structlog
 import typer
 
+from stream_classifier.cli.errors import FAILED
+from stream_classifier.core.faults import OperatorFault
 from stream_classifier.observe import logs
+from stream_classifier.observe.exceptions import type_of
+from stream_classifier.observe.live.recent import Recent
 from stream_classifier.service import Service
 from stream_classifier.settings import Settings, load
+
+log = structlog.get_logger(__name__)
 
 GC_YOUNG_OBJECTS = 50_000
 """Collections scan what lives; with tens of thousands of tickets in flight the default of 700 new objects
@@ -30,16 +38,33 @@ def run(
     Example: stream-classifier run --config stream-classifier.yaml
     """
     settings = load(config, os.environ)
-    flush = logs.configure(settings.log.level, settings.log.format, settings.log.max_per_event_per_s)
+    recent = Recent()
+    flush = logs.configure(
+        settings.log.level, settings.log.format, settings.log.max_per_event_per_s, recent=recent
+    )
     try:
-        asyncio.run(serve(settings))
+        to_its_end(serve(settings, recent))
     finally:
         flush()
 
 
-async def serve(settings: Settings) -> None:
-    """Run the service until a signal; a second one ends it at once."""
-    service = Service(settings, os.environ)
+def to_its_end(service: Coroutine[Any, Any, None]) -> None:
+    """Run the service; why it ended, where nobody stopped it, is its last line. Python's own traceback is
+    not printed: it would quote an error's message, in which a ticket's text may stand."""
+    try:
+        asyncio.run(service)
+    except OperatorFault as fault:
+        log.error("service_failed", error=fault.sentence)
+        raise
+    except Exception as error:
+        log.exception("service_failed", error=type_of(error), exc_info=error)
+        raise typer.Exit(FAILED) from None
+
+
+async def serve(settings: Settings, recent: Recent) -> None:
+    """Run the service until a signal; a second one ends it at once. `recent` is what its page shows of the
+    log."""
+    service = Service(settings, os.environ, recent=recent)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_once, service, number, loop)

@@ -13,6 +13,9 @@ Backlogs:
 * `labelling`     labels them without Kafka: rows in, what became of each out, in their order
 * `classify/`     ... from file to file, and goes on where it was killed
 * `profile/`      what they hold and what they will cost, without a call
+* `evaluate/`     how right configurations are on those whose labels are known
+* `evaluate/`     how right configurations are on them, where the right answers are known
+* `pages/`        how reports look that people open in a browser
 
 What tries the service out:
 

@@ -80,8 +80,8 @@ def read_rows(file: io.BufferedReader, name: str) -> Iterator[Row]:
             f"{name} holds a JSON array; a ticket a line is needed, for example by "
             "`jq -c '.[]' tickets.json > tickets.jsonl`."
         )
-    rows = json_rows if _is_json(name, first) else csv_rows
-    yield from rows(chain([head], lines))
+    whole = chain([head], lines)
+    yield from json_rows(whole) if _is_json(name, first) else csv_rows(whole, name)
 
 
 def json_rows(lines: Iterator[Line]) -> Iterator[Row]:

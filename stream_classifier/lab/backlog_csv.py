@@ -52,8 +52,8 @@ class Feed:
         return data.decode("utf-8", "surrogateescape")
 
 
-def csv_rows(lines: Iterator[Line]) -> Iterator[Row]:
-    """The rows below the header.
+def csv_rows(lines: Iterator[Line], name: str) -> Iterator[Row]:
+    """The rows below the header; `name` is the file's, for faults.
 
     Raises `OperatorFault` for a header that cannot be used: columns without a name, or with the same.
     """
@@ -69,7 +69,7 @@ def csv_rows(lines: Iterator[Line]) -> Iterator[Row]:
         if isinstance(cells, str):
             yield BadRow(line=number, sentence=cells)
         elif header is None:
-            header = _checked_header(cells)
+            header = _checked_header(cells, name)
         elif cells:
             yield _row(number, header, cells)
 
@@ -121,15 +121,15 @@ def _complaint(first: int, last: int) -> str:
     )
 
 
-def _checked_header(cells: Sequence[str]) -> tuple[str, ...]:
+def _checked_header(cells: Sequence[str], name: str) -> tuple[str, ...]:
     header = tuple(cell.strip() for cell in cells)
     if not all(header) or len(set(header)) < len(header):
         raise OperatorFault(
-            "The first line of a CSV file must name every column, each name once: write such a header, for "
-            "example `id,subject,body`."
+            f"The first line of {name}, as of every CSV file, must name every column, each name once: write "
+            "such a header, for example `id,subject,body`."
         )
     if _not_utf8(header):
-        raise OperatorFault(f"The first line of the CSV file {NOT_UTF8}")
+        raise OperatorFault(f"The first line of {name} {NOT_UTF8}")
     return header
 
 

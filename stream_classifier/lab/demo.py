@@ -24,6 +24,7 @@ from stream_classifier.lab.demo_stream import Rhythm, made_stream
 from stream_classifier.lab.figures import DemoFigures
 from stream_classifier.lab.load import Pace, Played, open_sender, play
 from stream_classifier.lab.simulator import Simulator
+from stream_classifier.observe.live.recent import Recent
 from stream_classifier.service import Service
 from stream_classifier.settings import Settings
 
@@ -54,6 +55,7 @@ class Demo:
     page: str | None = None  # the service's live page
     provider: str | None = None  # the simulated provider's address
     stopped: bool = False  # by a person, before all had come out
+    recent: Recent = field(default_factory=Recent)  # what the page shows of the log
     sources: Sources = field(init=False)
     _simulator: Simulator = field(init=False)
     _played: Played = field(default_factory=Played)
@@ -99,7 +101,7 @@ class Demo:
     async def _serve(self, settings: Settings) -> None:
         """The service's life, and the tickets' meanwhile."""
         kafka, sources = settings.kafka, self.sources
-        service = Service(settings, {}, sources.tally)
+        service = Service(settings, {}, sources.tally, self.recent)
         async with (
             open_reader(kafka, PARTITIONS, sources.account, sources.results) as reader,
             asyncio.TaskGroup() as tasks,

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+LEAST_SHARE = 0.0005  # that is written in figures
+UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
@@ -93,9 +96,38 @@ def milliseconds(value: float | None) -> str:
     return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.1f} s"
 
 
+def percent(share: float) -> str:
+    """`61 %`; with a decimal below ten, where it matters."""
+    if 0 < share < LEAST_SHARE:
+        return "under 0.1 %"
+    return f"{share * 100:.1f} %" if 0 < abs(share) < 0.0995 else f"{share * 100:.0f} %"
+
+
+def seconds(value: float | None) -> str:
+    """`6.9 s`; a point where there is none."""
+    if value is None:
+        return "·"
+    return f"{value:.1f} s" if value < 100 else f"{value:,.0f} s"
+
+
+def duration(value_s: float) -> str:
+    """`4 h`, `15 min`, `1.5 d`: in the largest unit that it fills."""
+    unit_s, name = next(((unit, name) for unit, name in UNITS if value_s >= unit), (1, "s"))
+    return f"{round(value_s / unit_s, 1):g} {name}"
+
+
+def rate(per_s: float) -> str:
+    """`2.3 a second`, `14 a minute`, `3 an hour`: so that the number is above one."""
+    if per_s >= 1:
+        return f"{per_s:,.3g} a second"
+    return f"{per_s * 60:.3g} a minute" if per_s * 60 >= 1 else f"{per_s * 3600:.3g} an hour"
+
+
 def clock(elapsed_s: float) -> str:
-    """Minutes and seconds: `0:42`."""
-    return f"{int(elapsed_s) // 60}:{int(elapsed_s) % 60:02}"
+    """Minutes and seconds, from an hour on with the hours: `0:42`, `3:05:09`."""
+    minutes, seconds = divmod(int(elapsed_s), 60)
+    hours, minutes_of_hour = divmod(minutes, 60)
+    return f"{hours:,}:{minutes_of_hour:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def listed(counts: Mapping[str, int]) -> str:

@@ -22,7 +22,7 @@ from stream_classifier.core.faults import OperatorFault, first_fault
 from stream_classifier.core.in_order import InOrder
 from stream_classifier.core.tally import Tally
 from stream_classifier.lab.rows import BadRow, Row
-from stream_classifier.service.offline import Offline, Rejection, Settled, open_offline
+from stream_classifier.service.offline import Offline, Overseer, Rejection, Settled, open_offline
 from stream_classifier.settings import Settings
 
 ROWS_AHEAD = 10_000  # keeps batches full behind a call that is asked again for a minute, in some 100 MiB
@@ -93,12 +93,15 @@ async def label(
     environ: Mapping[str, str],
     tally: Tally,
     stopping: asyncio.Event,
+    overseer: Overseer | None = None,
 ) -> None:
     """Label these rows by these settings until there are no more, or until `stopping`. `name` stands for the
     topic in events. Raises `OperatorFault`."""
     labelling = Labelling(sink=sink, bounds=bounds(settings), calls_wait_s=settings.shutdown_s)
     try:
-        async with open_offline(settings, environ, tally, name, labelling.settle) as offline:
+        async with open_offline(
+            settings, environ, tally, name, labelling.settle, overseer=overseer
+        ) as offline:
             await labelling.run(rows, offline, stopping)
     except* OperatorFault as faults:
         raise first_fault(faults) from None

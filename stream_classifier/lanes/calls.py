@@ -4,7 +4,8 @@ Both lanes call through here, so that a text is asked, checked and paid for in o
 done about a call that fell short is not decided here (`core/failure.py`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
@@ -38,7 +39,7 @@ class Provider(Protocol):
     """Whoever answers an order. It never raises for what a network or a provider does."""
 
     async def ask(self, order: Order) -> Outcome:
-        """Make the call."""
+        """Make the call. Raises `Stopped` where none may be made any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +70,33 @@ class Called:
         return None if answer is None else answer.labels
 
 
+class CallSpan(Protocol):
+    """A call's place in traces. `headers` are those that tell the provider of it; empty where it is not told."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def came(self, outcome: Outcome) -> None:
+        """What came of the call."""
+
+
+class CallTracing(Protocol):
+    """Ties calls to the traces of the tickets that wait for them."""
+
+    def call(
+        self, order: Order, lane: str, batch_id: str | None, asks: Sequence[Ask]
+    ) -> AbstractContextManager[CallSpan]:
+        """One call, under way for the length of the block; a probe has neither batch nor texts that are asked."""
+
+
+def nobody_hears(_called: Called) -> None:
+    """For calls that nobody follows."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Caller:
-    """Makes calls of one lane. `batch_prefix` sets this process's batch ids apart from others'."""
+    """Makes calls of one lane. `batch_prefix` sets this process's batch ids apart from others'; `heard` is
+    told of each call that has ended."""
 
     provider: Provider
     lane: Lane
@@ -84,6 +109,8 @@ class Caller:
     rng: Random
     batch_prefix: str
     context_tokens: int
+    heard: Callable[[Called], None] = nobody_hears
+    tracing: CallTracing | None = None
     sizes: CallSizes = field(init=False)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -119,12 +146,14 @@ class Caller:
         shuffled = self.rng.sample(asks, len(asks))
         if shuffled == list(asks):
             shuffled = [*shuffled[1:], shuffled[0]]
+        batch_id = f"{self.batch_prefix}-{self.lane[0]}{next(self._numbers)}"
+        self._say_whose(batch_id, model, asks)
         checks = draw_checks(len(shuffled), self.rng)
         texts = [_halved(ask.text) if halved else ask.text for ask in shuffled]
         order = self._order(model, list(zip(checks, texts, strict=True)))
-        outcome, reading = self._read(await self.provider.ask(order), checks)
+        outcome, reading = await self._call(order, checks, batch_id, asks)
         called = Called(
-            batch_id=f"{self.batch_prefix}-{self.lane[0]}{next(self._numbers)}",
+            batch_id=batch_id,
             model=model,
             outcome=outcome,
             asks=shuffled,
@@ -133,6 +162,7 @@ class Caller:
             halved=halved,
         )
         self._account(called, order)
+        self.heard(called)
         return called
 
     async def probe(self, model: str) -> Outcome:
@@ -140,7 +170,7 @@ class Caller:
         or with a label of its own."""
         checks = draw_checks(1, self.rng)
         order = self._order(model, [(checks[0], CONSTANT_RECORD)])
-        outcome, _ = self._read(await self.provider.ask(order), checks)
+        outcome, _ = await self._call(order, checks)
         self.tally.add(measures.CALLS, "probe", model, outcome.signal)
         self._pay(model, outcome.usage)
         if outcome.usage is not None:  # no event will carry them
@@ -157,6 +187,17 @@ class Caller:
             records=len(records),
             reply_tokens=self.replies.budget(len(records)),
         )
+
+    async def _call(
+        self, order: Order, checks: Sequence[int], batch_id: str | None = None, asks: Sequence[Ask] = ()
+    ) -> tuple[Outcome, Reading | None]:
+        if self.tracing is None:
+            return self._read(await self.provider.ask(order), checks)
+        with self.tracing.call(order, self.lane, batch_id, asks) as span:
+            told = replace(order, headers=span.headers) if span.headers else order
+            outcome, reading = self._read(await self.provider.ask(told), checks)
+            span.came(outcome)
+        return outcome, reading
 
     def _read(self, outcome: Outcome, checks: Sequence[int]) -> tuple[Outcome, Reading | None]:
         """What the reply says, and the outcome that it makes of a call that was answered."""
@@ -221,6 +262,11 @@ class Caller:
             spent.cost_usd = None
         else:
             spent.cost_usd += cost_usd
+
+    def _say_whose(self, batch_id: str, model: str, asks: Sequence[Ask]) -> None:
+        """Before the call: whose texts it holds, so that a ticket's way through its calls can be read."""
+        event_ids = [waiting.event_id for ask in asks for waiting in ask.waiters]
+        log.debug("call_begun", batch_id=batch_id, model=model, lane=self.lane, event_ids=event_ids)
 
     def _say(self, called: Called, cost_usd: float | None) -> None:
         outcome, usage = called.outcome, called.outcome.usage

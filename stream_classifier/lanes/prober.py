@@ -26,7 +26,7 @@ import structlog
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.call import Outcome, Signal
 from stream_classifier.lanes.calls import Caller
-from stream_classifier.lanes.gate import LIMIT_BACKOFF_S, Gate, limited_s
+from stream_classifier.lanes.gate import LIMIT_BACKOFF_S, Gate, Stopped, limited_s
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +87,8 @@ class Prober:
                     await self.gate.change(wait_s)
                 else:
                     await self._ask(model, self._lane(model), lambda: not breaker.takes_calls)
+        except Stopped:
+            return  # whoever makes the calls makes none any more
         finally:
             self._cared_for.discard(model)
 

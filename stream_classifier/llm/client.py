@@ -34,7 +34,7 @@ from stream_classifier.core.rate_headers import read_rate_headers
 from stream_classifier.llm.errors import describe, read_error
 from stream_classifier.llm.failures import explain
 from stream_classifier.llm.reply import read_reply
-from stream_classifier.llm.visit import Visit, clock_ahead_s
+from stream_classifier.llm.visit import Visit, clock_ahead_s, owners_in
 
 CONNECT_S = 5.0
 """DNS, TCP and TLS take well under a second; longer means that the endpoint cannot be reached."""
@@ -128,13 +128,15 @@ class OpenAIClient:
         return Visit(
             status=response.status_code,
             ahead_s=clock_ahead_s(response.headers, (began + time.time()) / 2),
+            owners=owners_in(response.content),
         )
 
     async def _post(self, order: Order, authorization: Mapping[str, str], began: float) -> Outcome:
         ladder = self._ladders.setdefault(order.model, Ladder())
         body = ladder.body(order, self._params)
         content = orjson.dumps(body, default=dict)
-        async with self._http.stream("POST", self._url, content=content, headers=authorization) as response:
+        headers = {**order.headers, **authorization}
+        async with self._http.stream("POST", self._url, content=content, headers=headers) as response:
             received = await _read(response)
         return replace(
             _outcome(response.status_code, received, ladder, body),

@@ -39,6 +39,42 @@ CODES: dict[str, Signal] = {
     "json_validate_failed": Signal.MALFORMED,
 }
 
+VAGUE_CODES = frozenset(
+    {
+        "api_error",
+        "bad_request",
+        "internal_error",
+        "internal_server_error",
+        "invalid_argument",
+        "invalid_request",
+        "invalid_request_error",
+        "invalid_type",
+        "invalid_value",
+        "missing_required_parameter",
+        "not_found",
+        "not_found_error",
+        "overloaded",
+        "overloaded_error",
+        "permission_denied",
+        "permission_error",
+        "rate_limit_error",
+        "rate_limit_exceeded",
+        "rate_limit_reached",
+        "requests",
+        "resource_exhausted",
+        "server_error",
+        "service_unavailable",
+        "timeout",
+        "tokens",
+        "unauthorized",
+        "unavailable",
+        "unknown_parameter",
+        "unsupported_parameter",
+        "unsupported_value",
+    }
+)
+"""Codes and types that decide nothing and still help a person: shown, as those above are. No others are."""
+
 WORDS: tuple[tuple[Signal, frozenset[int], re.Pattern[str]], ...] = (
     (
         Signal.OVERFLOW,

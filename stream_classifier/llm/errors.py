@@ -8,7 +8,8 @@ Rules:
 * A code or type that we know decides first; then words of the message, for the statuses where they
   carry the meaning; then the status alone.
 * A message may quote a ticket. It is searched, in its first `MAX_MESSAGE_CHARS`, and never passed on:
-  what people read is made of our own sentences, the status, and codes that look like codes.
+  what people read is made of our own sentences, the status, and codes that we know. An unknown code may be
+  anything: a word of the ticket, or the key.
 """
 
 import re
@@ -27,6 +28,7 @@ from stream_classifier.llm.error_table import (
     SENTENCES,
     STATUSES,
     TEMPORARY,
+    VAGUE_CODES,
     WORDS,
 )
 
@@ -35,7 +37,8 @@ MAX_MESSAGE_CHARS = 2_000
 
 MAX_SHOWN_CODES = 3
 
-_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,47}|[0-9]{1,5}")
+_STATUS = re.compile(r"[1-5][0-9]{2}")
+"""Azure, Gemini and OpenRouter give the status once more as the code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +75,14 @@ def read_error(status: int, body: bytes, sent: Collection[str]) -> Refusal:
 
 
 def describe(signal: Signal, status: int, codes: Collection[str] = (), parameter: str | None = None) -> str:
-    """A sentence on an HTTP failure, with its status and those codes that look like codes."""
-    shown = [code for code in dict.fromkeys(codes) if _CODE.fullmatch(code)][:MAX_SHOWN_CODES]
+    """A sentence on an HTTP failure, with its status and those codes that are known."""
+    shown = [code for code in dict.fromkeys(codes) if _is_known(code)][:MAX_SHOWN_CODES]
     facts = [f"HTTP {status}", *shown, *([f"refused: {parameter}"] if parameter else [])]
     return f"{SENTENCES[signal]} ({', '.join(facts)})."
+
+
+def _is_known(code: str) -> bool:
+    return code.lower() in CODES or code.lower() in VAGUE_CODES or _STATUS.fullmatch(code) is not None
 
 
 def _by_code(complaint: Complaint) -> Signal | None:

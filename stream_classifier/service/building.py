@@ -6,7 +6,7 @@ with whoever needs them.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from uuid import uuid4
 
@@ -23,12 +23,14 @@ from stream_classifier.core.text import digest_prefix
 from stream_classifier.core.ticket import TicketReader
 from stream_classifier.core.tokens import ReplyBudget, TokenEstimator
 from stream_classifier.core.triage import Triage
+from stream_classifier.core.updates import scope
 from stream_classifier.lanes.bulk import BulkLane
-from stream_classifier.lanes.calls import Caller, Provider
+from stream_classifier.lanes.calls import Called, Caller, Provider, nobody_hears
 from stream_classifier.lanes.flights import Flights
 from stream_classifier.lanes.gate import Gate
 from stream_classifier.lanes.urgent import UrgentLane
 from stream_classifier.llm.client import OpenAIClient
+from stream_classifier.observe.tracing import Tracing
 from stream_classifier.pipeline.answers import Answers
 from stream_classifier.pipeline.arrivals import Arrivals
 from stream_classifier.pipeline.corrected import Corrected
@@ -36,10 +38,13 @@ from stream_classifier.pipeline.deadlines import Deadlines
 from stream_classifier.pipeline.departures import Departures, Outbox
 from stream_classifier.pipeline.look_ups import LookUps
 from stream_classifier.pipeline.preparing import Preparer
+from stream_classifier.pipeline.recalls import Recalls
 from stream_classifier.pipeline.refreshing import Refreshing
 from stream_classifier.pipeline.storm_watch import StormWatch
 from stream_classifier.pipeline.telling import Telling
+from stream_classifier.pipeline.updates import Updates
 from stream_classifier.service.calling import (
+    calls_at_once,
     first_models,
     new_answering,
     new_bulk_lane,
@@ -58,8 +63,9 @@ BATCH_PREFIX_CHARS = 6  # sets the batch ids of two processes apart
 class Builder:
     """Makes the parts of one service. The loop must be running."""
 
-    def __init__(self, settings: Settings, tally: Tally) -> None:
+    def __init__(self, settings: Settings, tally: Tally, tracing: Tracing | None = None) -> None:
         self.settings = settings
+        self.tracing = tracing
         self.tally = tally
         self.now = asyncio.get_running_loop().time
         self.clock = time.time
@@ -73,6 +79,7 @@ class Builder:
         self.prices = Prices({m: Price(**p.model_dump()) for m, p in settings.llm.prices.items()})
         self.ladders: dict[str, Ladder] = {}  # one endpoint: what one lane learns of it serves both
         self.batch_prefix = uuid4().hex[:BATCH_PREFIX_CHARS]
+        self.heard: Callable[[Called], None] = nobody_hears  # of each call that has ended
 
     def cache(self) -> Cache:
         """The cache that the settings name."""
@@ -88,7 +95,8 @@ class Builder:
             self.settings, prices=self.prices, tally=self.tally, store=cache, now=self.now, clock=self.clock
         )
         flights, lanes, knowledge = Flights(), Lanes(), Knowledge(cache)
-        departures = self._departures(outbox, cache)
+        updates = self._updates(cache)
+        departures = self._departures(outbox, cache, updates)
         answers = self._answers(flights, departures, cache, lanes)
         prober = new_prober(self.settings, gate, {lane: self.caller(lane, providers[lane]) for lane in Lane})
         asking = {lane: new_answering(self.settings, lane, prober, answers) for lane in Lane}
@@ -110,7 +118,11 @@ class Builder:
             departures=departures,
             deadlines=deadlines,
             gate=gate,
+            updates=updates,
         )
+        if updates.store is not None:
+            recalls = {lane: Recalls(recall=updates.recall, recalled=arrivals.recalled) for lane in Lane}
+            arrivals.recalls = recalls
         for lane in Lane:
             knowledge.look_ups[lane] = LookUps(fetch=cache.fetch, looked_up=arrivals.looked_up)
         leases = new_leases(cache, flights, self.now)
@@ -129,9 +141,21 @@ class Builder:
             deadlines=deadlines,
             look_ups=knowledge.look_ups,
             leases=leases,
+            slots={lane: calls_at_once(self.settings, lane) for lane in Lane},
         )
 
-    def _departures(self, outbox: Outbox, cache: Cache) -> Departures:
+    def _updates(self, cache: Cache) -> Updates:
+        kafka = self.settings.kafka
+        return Updates(
+            skips=self.settings.ticket.on_update == "skip_unchanged",
+            models=self.models,
+            store=cache if cache.keeps_notes else None,
+            stream=scope(kafka.group_id, kafka.input_topic, kafka.output_topic),
+            clock=self.clock,
+            tally=self.tally,
+        )
+
+    def _departures(self, outbox: Outbox, cache: Cache, updates: Updates) -> Departures:
         single = SingleCalls.of(self.prices, self.models[Lane.BULK], self.prompt, self.estimate)
         return Departures(
             outbox=outbox,
@@ -139,6 +163,8 @@ class Builder:
             tally=self.tally,
             wall_ms=lambda: time.time_ns() // 1_000_000,
             key_order=self.settings.kafka.key_order,
+            tracing=self.tracing.tickets if self.tracing else None,
+            updates=updates,
             telling=Telling(
                 tally=self.tally,
                 cache_name=cache.backend,
@@ -175,7 +201,9 @@ class Builder:
             replies=self.replies(),
             rng=self.rng,
             batch_prefix=self.batch_prefix,
+            tracing=self.tracing.calls if self.tracing else None,
             context_tokens=self.settings.llm.context_tokens,
+            heard=self.heard,
         )
 
     def replies(self) -> ReplyBudget:
@@ -196,6 +224,7 @@ class Builder:
         departures: Departures,
         deadlines: Deadlines,
         gate: Gate,
+        updates: Updates,
     ) -> Arrivals:
         triage = self.triage()
         return Arrivals(
@@ -215,6 +244,7 @@ class Builder:
             cache_name=knowledge.cache.backend,
             max_promoted=self.settings.urgent.max_promoted,
             first_model_out=lambda lane: gate.breaker(self.models[lane]).open,
+            updates=updates,
             refreshing=self._refreshing(lanes.bulk) if self.settings.cache.refresh else None,
         )
 

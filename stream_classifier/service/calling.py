@@ -43,7 +43,7 @@ def new_clients(
             llm.base_url,
             api_key=lambda: _revealed(api_key_now(settings, environ)),
             timeout_s=timeout_s,
-            connections=_calls(settings, lane) + PROBE_CONNECTIONS,
+            connections=calls_at_once(settings, lane) + PROBE_CONNECTIONS,
             headers={name: value.get_secret_value() for name, value in llm.headers.items()},
             params=llm.params,
             ca_file=llm.ca_file,
@@ -84,7 +84,7 @@ def new_answering(settings: Settings, lane: Lane, prober: Prober, sink: Sink) ->
         caller=prober.callers[lane],
         gate=prober.gate,
         prober=prober,
-        slots=asyncio.Semaphore(_calls(settings, lane)),
+        slots=asyncio.Semaphore(calls_at_once(settings, lane)),
         sink=sink,
         models=prober.models[lane],
         max_attempts=settings.llm.max_attempts,
@@ -109,7 +109,7 @@ def new_bulk_lane(
     )
 
 
-def _calls(settings: Settings, lane: Lane) -> int:
+def calls_at_once(settings: Settings, lane: Lane) -> int:
     """How many calls a lane may have under way."""
     return settings.urgent.concurrency if lane is Lane.URGENT else settings.llm.concurrency
 

@@ -2,30 +2,33 @@
 
 Rules
 -----
-* Nothing is sent to anybody and nothing is changed: no provider, no broker, and the cache is only read.
+* No text is sent to anybody and nothing is changed: no provider; the cache and people's corrections are only
+  read, and what keeps them from being read is told.
 * Whatever can be asked of the service's own parts is asked of them; nothing of their rules is repeated here.
 * What only a running service knows is not guessed: what it keeps in memory, and what it is just asking.
 """
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stream_classifier.cache.inspection import Inspected, inspect
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.call import Usage
 from stream_classifier.core.call_size import CallSizes
+from stream_classifier.core.correction import Correction, NotACorrection, Place
 from stream_classifier.core.known import Known
 from stream_classifier.core.orders import orders_in
 from stream_classifier.core.prices import PREFIX_CACHE_FROM_TOKENS
 from stream_classifier.core.prompt import CHECKS
 from stream_classifier.core.tally import Tally
-from stream_classifier.core.text import model_text, normalise
+from stream_classifier.core.text import digest_prefix, model_text, normalise
 from stream_classifier.core.ticket import Ticket
+from stream_classifier.kafka.corrections_inspection import InspectedCorrections, inspect_corrections
 from stream_classifier.pipeline.preparing import Prepared
 from stream_classifier.service.building import Builder
-from stream_classifier.settings import Settings
+from stream_classifier.settings import Settings, kafka_now
 
 UNCUT = sys.maxsize  # characters
 
@@ -53,7 +56,8 @@ class Sent:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
     """One ticket. `rule` is None in the bulk lane, and where another ticket of its record is the urgent one;
-    `orders` is what in the text seems to give orders to the model."""
+    `orders` is what in the text seems to give orders to the model; `correction` is a person's, which decides
+    before all else, and `refused` are those that are there and not in force."""
 
     ticket_id: str
     lane: Lane
@@ -66,6 +70,8 @@ class Explained:
     alone: bool  # its call would hold no other ticket
     orders: str | None
     fills_a_batch: bool
+    correction: Correction | None
+    refused: Sequence[NotACorrection]
     known: Known | None
     model: str
     shares: Sequence[Share]
@@ -74,19 +80,56 @@ class Explained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """All tickets of a record, and why there may be more known than could be seen."""
+    """All tickets of a record; why there may be more known than could be seen (`obstacle`), and why there may
+    be corrections that could not (`uncorrected`)."""
 
     tickets: Sequence[Explained]
     obstacle: str | None
+    uncorrected: str | None
 
 
-async def explain(settings: Settings, tickets: Sequence[Ticket]) -> Explanation:
+LookForCorrections = Callable[[Iterable[Place]], Awaitable[InspectedCorrections]]
+
+
+def on_topic(settings: Settings, environ: Mapping[str, str]) -> LookForCorrections:
+    """Looks on the overrides topic, with the login as it is now."""
+    prefix = digest_prefix(settings.ticket.redact)
+    return lambda places: inspect_corrections(kafka_now(settings, environ), places, settings.taxonomy, prefix)
+
+
+async def explain(
+    settings: Settings, tickets: Sequence[Ticket], corrections: LookForCorrections
+) -> Explanation:
     """What would happen to these tickets of one record."""
     explainer = Explainer(Builder(settings, Tally()))
     prepared = [explainer.preparer(ticket) for ticket in tickets]
     keys = dict.fromkeys(key for p in prepared for key in (p.bulk_key, p.urgent_key))
     inspected = await inspect(settings.cache, list(keys), time.time())
-    return Explanation(tickets=explainer.record(tickets, prepared, inspected), obstacle=inspected.obstacle)
+    places = {
+        place
+        for ticket, ready in zip(tickets, prepared, strict=True)
+        for place in _places(ticket, ready)
+        if ready.utf8  # an empty text has no correction
+    }
+    corrected = await corrections(places) if places else InspectedCorrections()
+    return Explanation(
+        tickets=explainer.record(tickets, prepared, Found(inspected=inspected, corrected=corrected)),
+        obstacle=inspected.obstacle,
+        uncorrected=corrected.obstacle,
+    )
+
+
+def _places(ticket: Ticket, prepared: Prepared) -> set[Place]:
+    """Where its corrections stand: its tenant's, and the one for all."""
+    return {Place(prepared.digest, ticket.tenant), Place(prepared.digest, None)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is known of the texts without the model."""
+
+    inspected: Inspected
+    corrected: InspectedCorrections
 
 
 class Explainer:
@@ -98,18 +141,18 @@ class Explainer:
         self.preparer = builder.preparer(self._triage)
 
     def record(
-        self, tickets: Sequence[Ticket], prepared: Sequence[Prepared], inspected: Inspected
+        self, tickets: Sequence[Ticket], prepared: Sequence[Prepared], found: Found
     ) -> list[Explained]:
         """The tickets of one record: they share a lane."""
         rules = [self._triage.rule(t, p.keyword) for t, p in zip(tickets, prepared, strict=True)]
         lane = Lane.URGENT if any(rules) else Lane.BULK
         return [
-            self._ticket(ticket, ready, lane, rule, inspected.known)
+            self._ticket(ticket, ready, lane, rule, found)
             for ticket, ready, rule in zip(tickets, prepared, rules, strict=True)
         ]
 
     def _ticket(
-        self, ticket: Ticket, prepared: Prepared, lane: Lane, rule: str | None, known: dict[bytes, Known]
+        self, ticket: Ticket, prepared: Prepared, lane: Lane, rule: str | None, found: Found
     ) -> Explained:
         builder, text = self._builder, prepared.utf8.decode()
         settings = builder.settings.ticket
@@ -119,6 +162,8 @@ class Explainer:
         fills_a_batch = prepared.tokens >= builder.settings.batch.max_tokens
         alone = lane is Lane.URGENT or orders is not None or fills_a_batch
         keys = (prepared.bulk_key, prepared.urgent_key) if lane is Lane.URGENT else (prepared.bulk_key,)
+        known, corrected = found.inspected.known, found.corrected
+        places = _places(ticket, prepared)
         return Explained(
             ticket_id=ticket.ticket_id,
             lane=lane,
@@ -131,6 +176,8 @@ class Explainer:
             alone=alone,
             orders=orders,
             fills_a_batch=fills_a_batch,
+            correction=corrected.correction(prepared.digest, ticket.tenant),
+            refused=[fault for place, fault in corrected.refused.items() if place in places],
             known=next((known[key] for key in keys if key in known), None),
             model=builder.models[lane],
             shares=[self._share(prepared.tokens, n, lane) for n in self._sizes(prepared.tokens, alone)],

@@ -14,11 +14,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
 
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.journey import Headers, OwnHeaders, Partition
 from stream_classifier.core.ledger import Ledger
 from stream_classifier.core.tally import Tally
+from stream_classifier.core.ticket import PassedOver
+from stream_classifier.lanes.calls import Called, Provider
 from stream_classifier.service.building import Builder
 from stream_classifier.service.parts import Pipeline
 from stream_classifier.settings import Settings
@@ -44,6 +48,16 @@ class Settled:
 
 
 Settle = Callable[[Settled], None]
+
+
+class Overseer(Protocol):
+    """Stands between the lanes and the provider."""
+
+    def provider(self, provider: Provider) -> Provider:
+        """Whom the lanes call in place of this provider."""
+
+    def heard(self, called: Called) -> None:
+        """A call has ended, and its reply was read; what it answers is settled after this."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,6 +98,11 @@ class SettlingOutbox:
         self.settle(Settled(offset=offset, rejection=rejection))
 
 
+def _settle_passed_over(settle: Settle, offset: int, passed: PassedOver) -> None:
+    """A record without a ticket to classify: a row of a file must be told of, like any other."""
+    settle(Settled(offset=offset, rejection=Rejection(reason=passed.rule, sentence=passed.sentence)))
+
+
 class Offline:
     """A pipeline that runs. Records go in by `take`; what becomes of them is told to `settle`, in any
     order."""
@@ -122,18 +141,30 @@ class Offline:
 
 @asynccontextmanager
 async def open_offline(
-    settings: Settings, environ: Mapping[str, str], tally: Tally, name: str, settle: Settle
+    settings: Settings,
+    environ: Mapping[str, str],
+    tally: Tally,
+    name: str,
+    settle: Settle,
+    *,
+    overseer: Overseer | None = None,
 ) -> AsyncIterator[Offline]:
     """A pipeline by these settings; `name` stands for the topic in what it gives. Raises `OperatorFault`."""
     cache_settings = settings.cache.model_copy(update={"timeout_s": LOOK_UP_S})
-    builder = Builder(settings.model_copy(update={"cache": cache_settings}), tally)
+    ticket_settings = settings.ticket.model_copy(update={"on_update": "label"})  # each row is answered
+    updates = {"cache": cache_settings, "ticket": ticket_settings}
+    builder = Builder(settings.model_copy(update=updates), tally)
     async with AsyncExitStack() as stack:
         cache = await stack.enter_async_context(builder.cache())
         clients = builder.clients(environ)
         for client in clients.values():
             await stack.enter_async_context(client)
-        providers = {lane: clients[lane] for lane in Lane}
+        providers: dict[Lane, Provider] = {lane: clients[lane] for lane in Lane}
+        if overseer is not None:
+            builder.heard = overseer.heard
+            providers = {lane: overseer.provider(client) for lane, client in clients.items()}
         pipeline = builder.pipeline(cache, providers, SettlingOutbox(settle))
+        pipeline.arrivals.passed_over = partial(_settle_passed_over, settle)
         offline = Offline(pipeline, name, lambda: round(builder.clock() * 1000))
         await stack.enter_async_context(offline.running())
         yield offline

@@ -67,7 +67,8 @@ class Knowledge:
 
 @dataclass(slots=True, kw_only=True)
 class Pipeline:
-    """Everything between intake and outbox, built. `leases` where replicas share what they know."""
+    """Everything between intake and outbox, built. `leases` where replicas share what they know; `slots` is
+    how many calls each lane may have under way."""
 
     gate: Gate
     prober: Prober
@@ -79,11 +80,13 @@ class Pipeline:
     deadlines: Deadlines
     look_ups: Mapping[Lane, LookUps | LeasedLookUps]
     leases: Leases | None
+    slots: Mapping[Lane, int]
 
     def upkeep(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What the lanes need beside them for as long as the process lives, by name: to be run as tasks."""
         return {
             "probes": self.prober.run(),
             **{f"{lane} look-ups": look_ups.run() for lane, look_ups in self.look_ups.items()},
+            **{f"{lane} recalls": recalls.run() for lane, recalls in self.arrivals.recalls.items()},
             **({"leases": self.leases.run()} if self.leases else {}),
         }

@@ -15,6 +15,8 @@ from typing import Any
 
 import structlog
 
+from stream_classifier import __version__
+from stream_classifier.core import measures
 from stream_classifier.core.faults import OperatorFault, first_fault
 from stream_classifier.core.stillness import LoopBeat
 from stream_classifier.core.tally import Tally
@@ -29,11 +31,17 @@ from stream_classifier.kafka.session import BEAT_S, ConsumerFailed, Session
 from stream_classifier.kafka.waiting import wait_for_broker
 from stream_classifier.lanes.gate import Gate
 from stream_classifier.observe.http import build_app, serve
+from stream_classifier.observe.live.feed import Feed
+from stream_classifier.observe.live.history import History
+from stream_classifier.observe.live.recent import Recent
 from stream_classifier.observe.metrics import new_registry
-from stream_classifier.observe.summary import Summary, take
+from stream_classifier.observe.process import declare_process
+from stream_classifier.observe.summary import Summary
+from stream_classifier.observe.tracing import tracing
 from stream_classifier.service.building import Builder
 from stream_classifier.service.contact import Contact
 from stream_classifier.service.parts import Pipeline
+from stream_classifier.service.showing import LimitsTold, Showing
 from stream_classifier.service.watching import Watch
 from stream_classifier.settings import Settings, kafka_now
 
@@ -51,9 +59,16 @@ REJOIN_S = 1.0  # between two consumers, where the first could not join
 class Service:
     """`run` returns when `stop` has been called and all is handed over, or raises `OperatorFault`."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], tally: Tally | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        tally: Tally | None = None,
+        recent: Recent | None = None,
+    ) -> None:
         self.settings = settings
         self.tally = tally or Tally()
+        self.recent = recent or Recent()
         self.http_address: str | None = None
         self.session: Session | None = None
         self._environ = environ
@@ -76,13 +91,18 @@ class Service:
 
     async def _run(self, stack: AsyncExitStack) -> None:
         settings, now = self.settings, asyncio.get_running_loop().time
-        log.info("service_starting", settings_digest=settings.digest, delivery=settings.kafka.delivery)
-        builder = Builder(settings, self.tally)
+        self._say_what_starts()
+        declare_process(self.tally, settings.digest)
+        traces = await stack.enter_async_context(tracing(settings, self._environ, now))
+        builder = Builder(settings, self.tally, traces)
         cache = await stack.enter_async_context(builder.cache())
         clients = builder.clients(self._environ)
         for client in clients.values():
             await stack.enter_async_context(client)
-        delivery = new_delivery(self._credentials, self.tally, lambda: self.session)
+        acknowledged = traces.tickets.acknowledged if traces else None
+        delivery = new_delivery(self._credentials, self.tally, lambda: self.session, acknowledged)
+        told = LimitsTold(now)
+        builder.heard = told.heard
         pipeline = builder.pipeline(cache, clients, delivery.outbox)
         watch = Watch(
             tally=self.tally,
@@ -92,14 +112,29 @@ class Service:
             now=now,
             stall_s=settings.health.stall_s,
         )
-        app = build_app(watch.health(), new_registry(self.tally), lambda: take(self.tally))
+        showing = self._showing(pipeline, delivery, watch, told)
+        feed = Feed(showing.view, now)
+        app = build_app(watch.health(), new_registry(self.tally), feed)
         http = serve(app, settings.http.host, settings.http.port)
         self.http_address = await stack.enter_async_context(http)
+        await stack.enter_async_context(feed.open())
         stack.push_async_callback(delivery.stop)
         if await self._kafka_is_ready(delivery):
             contact = Contact(self._credentials, delivery, lambda: self.session)
-            await self._work(pipeline, delivery, watch, contact)
+            await self._work(pipeline, delivery, watch, contact, showing.history)
         log.info("service_stopped")
+
+    def _say_what_starts(self) -> None:
+        settings = self.settings
+        log.info(
+            "service_starting",
+            version=__version__,
+            settings_digest=settings.digest,
+            delivery=settings.kafka.delivery,
+            model=settings.llm.model,
+            urgent_model=settings.llm.urgent_model,
+            cache=settings.cache.backend,
+        )
 
     async def _kafka_is_ready(self, delivery: Delivery) -> bool:
         """Wait for Kafka; False where we were stopped meanwhile."""
@@ -111,9 +146,28 @@ class Service:
 
         return await _unless(self._stopping, wait_for_broker(self._credentials.now, begin))
 
-    async def _work(self, pipeline: Pipeline, delivery: Delivery, watch: Watch, contact: Contact) -> None:
+    def _showing(self, pipeline: Pipeline, delivery: Delivery, watch: Watch, told: LimitsTold) -> Showing:
+        return Showing(
+            settings=self.settings,
+            tally=self.tally,
+            pipeline=pipeline,
+            outbox=delivery.outbox,
+            watch=watch,
+            limits=told,
+            recent=self.recent,
+            session=lambda: self.session,
+            now=asyncio.get_running_loop().time,
+            clock=time.time,
+            stopping=self._stopping.is_set,
+            calls_wait_s=self.settings.shutdown_s - LAST_STEPS_S,
+        )
+
+    async def _work(
+        self, pipeline: Pipeline, delivery: Delivery, watch: Watch, contact: Contact, history: History
+    ) -> None:
         beat = LoopBeat(asyncio.get_running_loop().time())
         lanes, corrections = pipeline.lanes, self._corrections_reader(pipeline)
+        summary = Summary(self.tally, time.monotonic)
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(run, name=name)
@@ -123,7 +177,8 @@ class Service:
                     "corrections": corrections.run(),
                     "outbox": delivery.outbox.run(),
                     "deadlines": pipeline.deadlines.run(),
-                    "summary": Summary(self.tally, time.monotonic).report_every(SUMMARY_S),
+                    "history": history.run(),
+                    "summary": summary.report_every(SUMMARY_S),
                     **pipeline.upkeep(),
                 }.items()
             ]
@@ -131,6 +186,7 @@ class Service:
             sessions = tasks.create_task(self._sessions(pipeline, delivery, beat, corrections))
             await self._stopping.wait()
             await self._hand_over(pipeline, asking, sessions)
+            summary.report()  # the last seconds: the lines of a log add up to all that was done
             for task in running:
                 task.cancel()
 
@@ -142,7 +198,7 @@ class Service:
             await asyncio.sleep(BEAT_S)
             if self.session is not None:
                 self.session.alive()
-            beat.beat(now())
+            self.tally.observe(measures.LOOP_DELAY, max(beat.beat(now()) - BEAT_S, 0.0))
             if now() - looked_at >= LOOK_S:
                 looked_at = now()
                 watch.look()

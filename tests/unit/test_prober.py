@@ -11,7 +11,7 @@ from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.call import Outcome, Signal
 from stream_classifier.core.tally import Tally
-from stream_classifier.lanes.gate import Gate
+from stream_classifier.lanes.gate import Gate, Stopped
 from stream_classifier.lanes.prober import Prober
 from tests.unit.lane_fakes import (
     DOWN,
@@ -63,6 +63,17 @@ async def test_the_introduction_begins_with_the_lanes_so_that_the_first_urgent_t
         w.read(ticket("one", urgent=True))
         await w.events(1)
         assert w.left_at == {0: 2 * LATENCY_S}
+
+
+async def test_where_no_call_may_be_made_any_more_the_introduction_ends_without_one() -> None:
+    def none_any_more(_call: Call) -> Outcome:
+        raise Stopped
+
+    async with world(introduced=False) as w:
+        w.bulk.script = w.urgent.script = none_any_more
+        await asyncio.sleep(HOUR_S)
+        assert not w.pipeline.gate.breaker(MODEL).introduced
+        w.pipeline.lanes.stop()
 
 
 async def test_two_models_are_introduced_side_by_side_and_each_once() -> None:

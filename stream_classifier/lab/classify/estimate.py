@@ -2,39 +2,43 @@
 
 Rules
 -----
-* Texts, keys, lanes, batches, tokens and prices are made as the service makes them; the cache is only read.
-* Tokens are estimated before anything is learned of the provider's count, and every text is taken to be
-  answered at its first call.
+* Texts, keys and lanes are made as the service makes them; the cache is only read. Which texts share a call
+  is `lab/profile/simulation.py`'s to say, and what calls take `lab/profile/costing.py`'s.
+* Rows are taken as fast as the run itself would take them: as there is room for them (`lab/labelling.py`).
+* Every text is taken to be answered at its first call, and a call to take as long as a usual provider's.
 * A distinct text takes some 100 bytes of memory.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 from typing import NamedTuple
 
 from stream_classifier.cache.inspection import inspect
 from stream_classifier.core.answer import Lane
-from stream_classifier.core.batch import BatchPolicy, Gathering
-from stream_classifier.core.call import Usage
-from stream_classifier.core.call_size import CallSizes
+from stream_classifier.core.batch import BatchPolicy
 from stream_classifier.core.orders import gives_orders
 from stream_classifier.core.prices import SingleCalls
 from stream_classifier.core.tally import Tally
-from stream_classifier.core.ticket import NotATicket
-from stream_classifier.lab.labelling import ReadRow
+from stream_classifier.core.ticket import NotATicket, PassedOver, Ticket
+from stream_classifier.lab.labelling import ROW_OVERHEAD_BYTES, ReadRow, bounds
+from stream_classifier.lab.profile.costing import CallTimes, Costing
+from stream_classifier.lab.profile.simulation import Flight, SimulatedLanes
 from stream_classifier.pipeline.preparing import Prepared
 from stream_classifier.service.building import Builder
 from stream_classifier.settings import Settings
 
 ROWS_A_LOOK = 2_000  # whose keys are looked up in the cache together
 KEY_BYTES = 8  # kept of a text's key: of a million texts two are taken for one in 1 of 37 million files
+MINUTE_S = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Estimate:
-    """What was counted; USD are None where a model has no price."""
+    """What was counted; USD are None where a model has no price. `seconds` are those of a good day."""
 
     rows: int = 0
     rejected: int = 0
@@ -50,12 +54,18 @@ class Estimate:
     usd: float | None = 0.0
     single_usd: float | None = 0.0
     single_cached_usd: float | None = 0.0
+    seconds: float = 0.0
     obstacle: str | None = None  # why the cache may know more than could be seen
 
 
 class _Text(NamedTuple):
-    number: int
-    tokens: int
+    """A ticket's text, and how far the file was read with its row: rows, and what they take in work."""
+
+    lane: Lane
+    prepared: Prepared
+    group: Hashable
+    rows: int
+    row_bytes: int
 
 
 class Estimator:
@@ -71,53 +81,58 @@ class Estimator:
         self._single = SingleCalls.of(
             builder.prices, builder.models[Lane.BULK], builder.prompt, builder.estimate
         )
-        self._sizes = {
-            lane: CallSizes(
-                prompt=builder.prompt, tokens=builder.estimators[model], replies=builder.replies()
-            )
-            for lane, model in builder.models.items()
-        }
+        self._costing = Costing(builder=builder, times=CallTimes())
+        self._lanes = _lanes(self._costing)
+        self._bounds = bounds(settings)
+        self._line: deque[tuple[_Text, Flight]] = (
+            deque()
+        )  # what is asked, from the first that is not answered
+        self._row_bytes = 0
         self._seen: set[bytes] = set()
-        self._gathering: Gathering[_Text] = Gathering(_policy(settings))
 
     async def count(self, rows: Iterable[ReadRow]) -> Estimate:
         """Count all of these rows."""
         left = iter(rows)
         while some := list(islice(left, ROWS_A_LOOK)):
-            fresh = list(self._fresh(some))
-            for lane, prepared in await self._unknown(fresh):
-                self._ask(lane, prepared)
-        while len(self._gathering):
-            self._call(Lane.BULK, [text.tokens for text in self._gathering.take()])
+            for text in await self._unknown(list(self._fresh(some))):
+                self._ask(text)
+        self._lanes.until(inf)
+        self._conclude()
         return self.estimate
 
-    def _fresh(self, rows: Iterable[ReadRow]) -> Iterator[tuple[Lane, Prepared]]:
-        """The texts that did not come before, with the lane of the first ticket that has each."""
+    def _fresh(self, rows: Iterable[ReadRow]) -> Iterator[_Text]:
+        """The texts that nothing before them answers."""
         for row in rows:
             self.estimate.rows += 1
-            for lane, prepared in self._texts(row):
-                key = prepared.bulk_key[:KEY_BYTES]
-                self._compare(prepared)
-                if not prepared.utf8:
+            self._row_bytes += ROW_OVERHEAD_BYTES + len(row.value or b"")
+            for text in self._texts(row):
+                self._compare(text.prepared)
+                if not text.prepared.utf8:
                     self.estimate.no_text += 1
-                elif key in self._seen:
+                elif any(key[:KEY_BYTES] in self._seen for key in _keys(text)):
                     self.estimate.repeated += 1
                 else:
-                    self._seen.add(key)
-                    yield lane, prepared
+                    self._seen.add(_own_key(text)[:KEY_BYTES])
+                    yield text
 
-    def _texts(self, row: ReadRow) -> Sequence[tuple[Lane, Prepared]]:
-        """The lane and the text of each ticket of a row; none where it is rejected."""
+    def _texts(self, row: ReadRow) -> Sequence[_Text]:
+        """The text of each ticket of a row, all in one lane; none where it is rejected."""
         try:
             tickets = () if row.value is None else self._reader.read(row.value)
         except NotATicket:
             tickets = ()
+        except PassedOver as passed:
+            tickets = passed.tickets
         self.estimate.rejected += not tickets
         self.estimate.tickets += len(tickets)
         prepared = [self._preparer(ticket) for ticket in tickets]
         rules = (self._triage.rule(t, p.keyword) for t, p in zip(tickets, prepared, strict=True))
         lane = Lane.BULK if all(rule is None for rule in rules) else Lane.URGENT
-        return [(lane, ready) for ready in prepared]
+        read = self.estimate.rows, self._row_bytes
+        return [_Text(lane, ready, self._group(t), *read) for t, ready in zip(tickets, prepared, strict=True)]
+
+    def _group(self, ticket: Ticket) -> Hashable:
+        return ticket.tenant if self._settings.batch.isolate_tenants else None
 
     def _compare(self, prepared: Prepared) -> None:
         """Count what one call for this ticket would cost."""
@@ -125,47 +140,82 @@ class Estimator:
         estimate.single_usd = _sum(estimate.single_usd, single.cost_usd(prepared.tokens))
         estimate.single_cached_usd = _sum(estimate.single_cached_usd, single.cached_cost_usd(prepared.tokens))
 
-    async def _unknown(self, texts: Sequence[tuple[Lane, Prepared]]) -> list[tuple[Lane, Prepared]]:
-        """Those that the cache does not know; an urgent one takes an answer of either model."""
+    async def _unknown(self, texts: Sequence[_Text]) -> list[_Text]:
+        """Those that the cache does not know."""
         if self._settings.cache.backend == "memory":  # it begins empty
             return list(texts)
-        keys = {p.bulk_key for _, p in texts} | {p.urgent_key for lane, p in texts if lane is Lane.URGENT}
+        keys = dict.fromkeys(key for text in texts for key in _keys(text))
         inspected = await inspect(self._settings.cache, list(keys), time.time())
         self.estimate.obstacle = self.estimate.obstacle or inspected.obstacle
-        known = inspected.known
-        unknown = [
-            (lane, p)
-            for lane, p in texts
-            if p.bulk_key not in known and (lane is Lane.BULK or p.urgent_key not in known)
-        ]
+        unknown = [text for text in texts if not any(key in inspected.known for key in _keys(text))]
         self.estimate.known += len(texts) - len(unknown)
         return unknown
 
-    def _ask(self, lane: Lane, prepared: Prepared) -> None:
+    def _ask(self, text: _Text) -> None:
         self.estimate.asked += 1
-        if lane is Lane.URGENT or gives_orders(prepared.utf8.decode()):
-            self._call(lane, [prepared.tokens])
-            return
-        self._gathering.add(_Text(self.estimate.asked, prepared.tokens), prepared.tokens, 0.0)
-        if self._gathering.full is not None:
-            self._call(Lane.BULK, [text.tokens for text in self._gathering.take()])
+        while self._full(text):
+            self._lanes.until(self._lanes.next_at())
+        flight = Flight(
+            key=_own_key(text),
+            lane=text.lane,
+            tokens=text.prepared.tokens,
+            waiting=[self._lanes.now],
+            group=text.group,
+            alone=gives_orders(text.prepared.utf8.decode()),
+        )
+        self._lanes.ask(flight, self._lanes.now)
+        self._line.append((text, flight))
 
-    def _call(self, lane: Lane, tokens: Sequence[int]) -> None:
-        estimate, size = self.estimate, self._sizes[lane].of(tokens)
-        estimate.urgent_calls += lane is Lane.URGENT
-        estimate.bulk_calls += lane is Lane.BULK
-        estimate.tokens_in += size.prompt
-        estimate.tokens_out += size.reply
-        usage = Usage(tokens_in=size.prompt, tokens_out=size.reply)
-        usd = self._builder.prices.cost_usd(self._builder.models[lane], usage)
-        estimate.usd = _sum(estimate.usd, usd)
+    def _full(self, text: _Text) -> bool:
+        """Whether this row would not be read yet, for all that is read and not written."""
+        while self._line and self._line[0][1].landed:
+            self._line.popleft()
+        first = self._line[0][0] if self._line else text
+        return self._bounds.update(text.rows - first.rows, text.row_bytes - first.row_bytes)
+
+    def _conclude(self) -> None:
+        """From the calls that there would be to what they take."""
+        estimate, played, llm = self.estimate, self._lanes.played, self._settings.llm
+        usage = {lane: self._costing.usage(played, lane, 1.0) for lane in Lane if played.calls[lane]}
+        estimate.urgent_calls = played.calls[Lane.URGENT].total()
+        estimate.bulk_calls = played.calls[Lane.BULK].total()
+        estimate.tokens_in = sum(use.tokens_in for use in usage.values())
+        estimate.tokens_out = sum(use.tokens_out for use in usage.values())
+        estimate.usd = self._costing.usd(usage, prefix_cache=False)
+        requests, tokens = (
+            estimate.urgent_calls + estimate.bulk_calls,
+            estimate.tokens_in + estimate.tokens_out,
+        )
+        minutes = [
+            amount / limit
+            for amount, limit in ((requests, llm.requests_per_minute), (tokens, llm.tokens_per_minute))
+            if limit
+        ]
+        estimate.seconds = max(self._lanes.now, *(minute * MINUTE_S for minute in minutes), 0.0)
 
 
-def _policy(settings: Settings) -> BatchPolicy:
+def _lanes(costing: Costing) -> SimulatedLanes:
+    settings, models = costing.builder.settings, costing.builder.models
     batch = settings.batch
-    return BatchPolicy(
-        max_tickets=batch.max_tickets, max_tokens=batch.max_tokens, max_wait_s=batch.max_wait_s
+    return SimulatedLanes(
+        policy=BatchPolicy(
+            max_tickets=batch.max_tickets, max_tokens=batch.max_tokens, max_wait_s=batch.max_wait_s
+        ),
+        slots={Lane.BULK: settings.llm.concurrency, Lane.URGENT: settings.urgent.concurrency},
+        call_s=costing.call_s,
+        one_model=models[Lane.BULK] == models[Lane.URGENT],
     )
+
+
+def _own_key(text: _Text) -> bytes:
+    """Under which its answer is kept."""
+    return text.prepared.urgent_key if text.lane is Lane.URGENT else text.prepared.bulk_key
+
+
+def _keys(text: _Text) -> Sequence[bytes]:
+    """What answers it: an urgent ticket takes the answer of either model."""
+    prepared = text.prepared
+    return (prepared.bulk_key, prepared.urgent_key) if text.lane is Lane.URGENT else (prepared.bulk_key,)
 
 
 def _sum(one: float | None, other: float | None) -> float | None:

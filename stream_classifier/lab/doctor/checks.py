@@ -72,9 +72,12 @@ def not_checked(check: str, why: str) -> Line:
     return Line(check=check, state=State.NOT_CHECKED, sentence=why)
 
 
-async def examine(checks: Iterable[Check], trying: Callable[[str], None]) -> AsyncIterator[Line]:
-    """Try the checks in their order; `trying` is told the name of each before it begins."""
-    good: set[str] = set()
+async def examine(
+    checks: Iterable[Check], trying: Callable[[str], None], good: set[str] | None = None
+) -> AsyncIterator[Line]:
+    """Try the checks in their order; `trying` is told the name of each before it begins. The names of
+    good lines are added to `good`, where those of earlier checks stand."""
+    good = set() if good is None else good
     for check in checks:
         missing = [name for name in check.needs if name not in good]
         if missing:

@@ -9,6 +9,7 @@ from stream_classifier.lab.doctor.backlog import Backlog
 from stream_classifier.lab.doctor.cache import CacheCheck
 from stream_classifier.lab.doctor.checks import Line, examine, fault, ok
 from stream_classifier.lab.doctor.holdings import Holdings
+from stream_classifier.lab.doctor.passage import Passage
 from stream_classifier.lab.doctor.provider import PROVIDER, Provider
 from stream_classifier.lab.doctor.trip import Agree, Trip
 from stream_classifier.lab.doctor.way import Way
@@ -19,15 +20,22 @@ SETTINGS = "settings"
 
 
 async def examination(
-    settings: Settings, environ: Mapping[str, str], *, agree: Agree, trying: Callable[[str], None]
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    agree: Agree,
+    trying: Callable[[str], None],
+    publish: bool = False,
 ) -> AsyncIterator[Line]:
-    """Every line, as it is found. `agree` is asked before the one call that a ticket costs."""
+    """Every line, as it is found. `agree` is asked before each ticket that costs a call; one is sent through
+    the stream itself only with `publish`."""
     kafka = kafka_now(settings, environ)
     holdings = Holdings(kafka)
     backlog = Backlog(kafka, holdings)
     yield ok(SETTINGS, f"They hold together (digest {settings.digest}).")
     brokers = [*Way(kafka).checks(), *holdings.checks(), *backlog.checks()]
-    async for line in examine([*brokers, *CacheCheck(settings).checks()], trying):
+    good: set[str] = set()
+    async for line in examine([*brokers, *CacheCheck(settings).checks()], trying, good):
         yield line
     async with AsyncExitStack() as stack:
         try:
@@ -40,5 +48,7 @@ async def examination(
             await stack.enter_async_context(client)
         provider = Provider(builder, clients)
         trip = Trip(builder, environ, backlog, agree)
-        async for line in examine([*provider.checks(), *trip.checks()], trying):
+        passage = Passage(builder, kafka, holdings, agree, wanted=publish)
+        last = [*provider.checks(), *trip.checks(), *passage.checks()]
+        async for line in examine(last, trying, good):
             yield line

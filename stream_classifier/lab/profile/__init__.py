@@ -9,5 +9,5 @@
                       takes
 * `recommendation`    which configuration, and why; `yaml_text` writes it down
 * `profiling`         all of it together: a `Profile`, in `findings` as sentences
-* `html`              the report for people who have no terminal, with `svg` plots and its `page_style`
+* `html`              the report for people who have no terminal, as one of the `pages`
 """

@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from math import inf
 
 from stream_classifier.core.prices import PREFIX_CACHE_FROM_TOKENS
-from stream_classifier.lab.figures import usd
+from stream_classifier.lab.figures import duration, percent, rate, seconds, usd
 from stream_classifier.lab.profile.profiling import DEFAULT_RATE, Profile
 from stream_classifier.lab.profile.projection import STRETCH_TICKETS, STRETCHES
 from stream_classifier.lab.profile.recommendation import FEW_HITS, choose
 
 MANY_URGENT = 0.2  # of all tickets
-LEAST_SHARE = 0.0005
 MUCH_MORE = 0.1  # of the cost, that more waiting would save
-UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def findings(profile: Profile) -> Iterator[str]:
@@ -145,7 +143,7 @@ def _why_not(profile: Profile) -> str:
 def _cache(profile: Profile) -> str:
     texts = profile.texts
     if profile.hit_share < FEW_HITS:
-        before = percent(texts.repeated_share) if texts.repeated else "None"
+        before = percent(texts.repeated_share).replace("under", "Under") if texts.repeated else "None"
         return (
             f"{before} of the texts had come before: the cache will save next to nothing, and costs nothing."
         )
@@ -194,30 +192,3 @@ def _made(profile: Profile) -> str:
 
 def _models(profile: Profile) -> str:
     return " and ".join(dict.fromkeys((profile.model, profile.urgent_model)))
-
-
-def percent(share: float) -> str:
-    """`61 %`; with a decimal below ten, where it matters."""
-    if 0 < share < LEAST_SHARE:
-        return "under 0.1 %"
-    return f"{share * 100:.1f} %" if 0 < abs(share) < 0.0995 else f"{share * 100:.0f} %"
-
-
-def seconds(value: float | None) -> str:
-    """`6.9 s`; a point where there is none."""
-    if value is None:
-        return "·"
-    return f"{value:.1f} s" if value < 100 else f"{value:,.0f} s"
-
-
-def duration(value_s: float) -> str:
-    """`4 h`, `15 min`, `1.5 d`: in the largest unit that it fills."""
-    unit_s, name = next(((unit, name) for unit, name in UNITS if value_s >= unit), (1, "s"))
-    return f"{round(value_s / unit_s, 1):g} {name}"
-
-
-def rate(per_s: float) -> str:
-    """`2.3 a second`, `14 a minute`, `3 an hour`: so that the number is above one."""
-    if per_s >= 1:
-        return f"{per_s:,.3g} a second"
-    return f"{per_s * 60:.3g} a minute" if per_s * 60 >= 1 else f"{per_s * 3600:.3g} an hour"

@@ -1,33 +1,28 @@
-"""The report as one page that needs nothing else: for people who decide and have no terminal.
+"""The report for people who decide and have no terminal: one page that needs nothing else.
 
-It loads nothing and runs nothing (the policy in it forbids both), follows the reader's choice of a light or a
-dark screen, and prints on paper. Whatever comes from tickets or settings is escaped.
+Whatever comes from tickets or settings is escaped.
 """
 
-import base64
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
+from pathlib import PurePath
 
 from stream_classifier.core.prompt import visible
-from stream_classifier.lab.figures import usd
+from stream_classifier.lab.figures import UNITS, duration, percent, rate, seconds, usd
+from stream_classifier.lab.pages.page import Bar, bars, note, page, sections, sentences, tiles
+from stream_classifier.lab.pages.svg import MOST_TICKS, Point, columns, curve
 from stream_classifier.lab.profile.arrivals import Arrivals
-from stream_classifier.lab.profile.findings import caveats, duration, findings, percent, rate, seconds
-from stream_classifier.lab.profile.page_style import STYLE
+from stream_classifier.lab.profile.findings import caveats, findings
 from stream_classifier.lab.profile.profiling import Profile
 from stream_classifier.lab.profile.projection import Projection
-from stream_classifier.lab.profile.svg import Bar, Point, bars, columns, curve, sections
 
 SHOWN = 8  # rows of a list
-
-_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 
 def html(profile: Profile) -> str:
     """The whole page."""
     first, *others = findings(profile)
-    title = f"Profile of {profile.source}"
     parts = [
         ("What it costs", _costs(profile)),
         ("What batches save, and how late labels come", _batches(profile)),
@@ -38,50 +33,24 @@ def html(profile: Profile) -> str:
         ("Languages, as the tickets say", _shares(profile.texts.languages)),
         ("Texts that come most often", _top(profile)),
         ("The configuration", f"<pre>{escape(profile.yaml)}</pre>"),
-        ("What this rests on", _list(caveats(profile))),
+        ("What this rests on", sentences(caveats(profile))),
     ]
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'sha256-{_STYLE_HASH}'">
-<title>{escape(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<header><p class="kicker">stream-classifier profile</p><h1>{escape(profile.source)}</h1></header>
-<p class="lead">{escape(first)}</p>
-{_tiles(profile)}
-{_list(others)}
-{"".join(sections(parts))}
-</body>
-</html>
-"""
+    content = tiles(_tiles(profile)) + sentences(others) + "".join(sections(parts))
+    return page("profile", PurePath(profile.source).name, first, content)
 
 
-def _tiles(profile: Profile) -> str:
+def _tiles(profile: Profile) -> Sequence[tuple[str, str]]:
     chosen, single = profile.advice.chosen, profile.one_call_a_ticket
-    tiles = [
+    found = [
         (f"{profile.tickets:,}", "tickets"),
-        (percent(profile.texts.repeated_share), "of texts had come before"),
+        (percent(profile.texts.repeated_share).replace("under ", "< "), "of texts had come before"),
     ]
     if chosen.cost_usd is not None and single.cost_usd:
-        tiles += [
+        found += [
             (usd(chosen.cost_usd), "as recommended"),
             (percent(1 - chosen.cost_usd / single.cost_usd), "less than one call a ticket"),
         ]
-    tiles.append((seconds(chosen.bulk.p99_s), "until 99 % are labelled"))
-    return '<div class="tiles">' + "".join(map(_tile, tiles)) + "</div>"
-
-
-def _tile(tile: tuple[str, str]) -> str:
-    figure, name = map(escape, tile)
-    return f"<div><strong>{figure}</strong><span>{name}</span></div>"
-
-
-def _list(sentences: Iterable[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences) + "</ul>"
+    return [*found, (seconds(chosen.bulk.p99_s), "until 99 % are labelled")]
 
 
 def _costs(profile: Profile) -> str:
@@ -99,7 +68,7 @@ def _costs(profile: Profile) -> str:
         measure = cost if cost is not None and len(priced) == len(rows) else calls
         value = f"{calls:,.0f} calls" if cost is None else f"{usd(cost)}, {calls:,.0f} calls"
         drawn.append(Bar(label=name, share=measure / longest, value=value, kind=kind))
-    return bars("Cost by way of asking", drawn)
+    return bars(drawn)
 
 
 def _batches(profile: Profile) -> str:
@@ -119,7 +88,7 @@ def _batches(profile: Profile) -> str:
         f"{profile.within_s:g} s."
     )
     table = f'<table class="grid"><tr><th></th>{head}</tr>{"".join(rows)}</table>'
-    return f'{table}<p class="note">{escape(told)}</p>'
+    return f'<div class="scroll">{table}</div>{note(told)}'
 
 
 def _cell(each: Projection, profile: Profile) -> str:
@@ -155,20 +124,22 @@ def _arrivals(profile: Profile) -> str:
         if came.busiest_hour is None
         else f"The busiest hour brought {came.busiest_hour:,}, the busiest minute {came.busiest_minute:,}"
     )
+    urgent = f"{profile.urgent:,} tickets are urgent" if profile.urgent else "No ticket is urgent"
     told = (
         f"{rate(came.per_s)} over {duration(came.span_s)}{drawn}. {peak}: the peak is "
-        f"{came.peak:.1f} times the mean. {profile.urgent:,} tickets are urgent."
+        f"{came.peak:.1f} times the mean. {urgent}."
     )
-    return columns("Tickets over time", came.buckets, _ticks(came)) + f'<p class="note">{escape(told)}</p>'
+    return columns("Tickets over time", came.buckets, _ticks(came)) + note(told)
 
 
 def _ticks(came: Arrivals) -> list[str]:
     width_s = came.span_s / len(came.buckets)
-    times = [came.first_s + place * width_s for place in range(len(came.buckets))]
+    starts = [place * width_s for place in range(len(came.buckets))]
     if came.made:
-        return [duration(time) for time in times]
+        unit_s, unit = next((u for u in UNITS if came.span_s / MOST_TICKS >= u[0]), UNITS[-1])
+        return [f"{start / unit_s:.0f} {unit}" for start in starts]
     form = "%d %b" if came.span_s > 3 * 86_400 else "%H:%M"
-    return [datetime.fromtimestamp(time, UTC).strftime(form) for time in times]
+    return [datetime.fromtimestamp(came.first_s + start, UTC).strftime(form) for start in starts]
 
 
 def _lengths(profile: Profile) -> str:
@@ -185,18 +156,20 @@ def _lengths(profile: Profile) -> str:
         [f"to {high:,}" for _, high, _ in histogram],
         [f"{count:,}" for _, _, count in histogram],
     )
-    return f'{plot}<p class="note">{escape(told)}</p>'
+    return plot + note(told)
 
 
 def _shares(counts: Mapping[str, int]) -> str:
     total = sum(counts.values())
     if not total:
         return ""
+    if len(counts) == 1:
+        return note(f"{visible(*counts)}, all of them.")
     shown = list(counts.items())[:SHOWN]
     rows = [
         Bar(label=visible(name), share=count / total, value=percent(count / total)) for name, count in shown
     ]
-    return bars("Share of texts", rows)
+    return bars(rows)
 
 
 def _top(profile: Profile) -> str:

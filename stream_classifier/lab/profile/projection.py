@@ -16,7 +16,7 @@ from stream_classifier.core.answer import Lane
 from stream_classifier.core.batch import BatchPolicy
 from stream_classifier.lab.profile.columns import Tickets, Trait
 from stream_classifier.lab.profile.costing import Costing, weight
-from stream_classifier.lab.profile.simulation import Played, Simulation
+from stream_classifier.lab.profile.simulation import Played, SimulatedLanes, Simulation
 
 STRETCHES = 8
 STRETCH_TICKETS = 5_000
@@ -102,21 +102,18 @@ class Projector:
 
     def _play(self, max_tickets: int, max_wait_s: float, concurrency: int) -> Played:
         settings, models = self.costing.builder.settings, self.costing.builder.models
-        played = Played()
-        simulation = Simulation(
-            tickets=self.tickets,
-            needs=self.needs,
+        lanes = SimulatedLanes(
             policy=BatchPolicy(
                 max_tickets=max_tickets, max_tokens=settings.batch.max_tokens, max_wait_s=max_wait_s
             ),
             slots={Lane.BULK: concurrency, Lane.URGENT: settings.urgent.concurrency},
             call_s=self.costing.call_s,
             one_model=models[Lane.BULK] == models[Lane.URGENT],
-            played=played,
         )
+        simulation = Simulation(tickets=self.tickets, needs=self.needs, lanes=lanes)
         for stretch in stretches(len(self.tickets)):
             simulation.play(stretch)
-        return played
+        return lanes.played
 
 
 def one_call_a_ticket(costing: Costing, tickets: Tickets, concurrency: int) -> OneCallATicket:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from stream_classifier.core.orders import gives_orders
 from stream_classifier.core.scripts import script_of
 from stream_classifier.core.tally import Tally
-from stream_classifier.core.ticket import NotATicket, Ticket, TicketReader
+from stream_classifier.core.ticket import NotATicket, PassedOver, Ticket, TicketReader
 from stream_classifier.core.triage import Triage
 from stream_classifier.lab.profile.columns import Tickets, Trait
 from stream_classifier.lab.profile.lengths import Lengths
@@ -93,6 +93,11 @@ class Survey:
         except NotATicket as fault:
             self._refuse(fault.reason.value, f"{came.where}: {fault.sentence}")
             return
+        except PassedOver as passed:
+            if not passed.tickets:
+                self._refuse(passed.rule.value, f"{came.where}: {passed.sentence}")
+                return
+            tickets = passed.tickets
         prepared = [self.parts.preparer(ticket) for ticket in tickets]
         rules = (self.parts.triage.rule(t, p.keyword) for t, p in zip(tickets, prepared, strict=True))
         urgent = any(rule is not None for rule in rules)
