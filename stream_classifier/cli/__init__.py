@@ -20,7 +20,8 @@ from stream_classifier.core.faults import OperatorFault
 
 PROGRAM = "stream-classifier"
 INTERRUPTED = 130  # what typer makes of a Ctrl-C that the command itself has not heeded
-EXTRAS = {"confluent_kafka": "demo", "redis": "redis"}  # what pip installs only where it is asked for
+# What pip installs only where it is asked for.
+EXTRAS = {"confluent_kafka": "demo", "fastavro": "registry", "redis": "redis"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def main(args: Sequence[str] | None = None) -> None:
         app(args, prog_name=PROGRAM)
     except SystemExit as end:
         sys.exit(show_interrupted() if end.code == INTERRUPTED else end.code)
-    except Exception as error:  # a fault for a person, or a bug, which is told without quoting anything
+    except Exception as error:  # noqa: BLE001 - a fault for a person, or a bug, told without quoting anything
         sys.exit(show(error))
 
 

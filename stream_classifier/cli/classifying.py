@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, Protocol, TextIO, cast
 
 import orjson
 from rich.console import Console, RenderableType
@@ -172,8 +172,15 @@ def _appended(path: Path) -> TextIO:
         return path.open("a", encoding="utf-8")
 
 
+class Drawn(Protocol):
+    """What is drawn again and again."""
+
+    def render(self) -> RenderableType:
+        """How it stands now."""
+
+
 @contextmanager
-def showing(progress: Progress) -> Iterator[None]:
+def showing(progress: Drawn) -> Iterator[None]:
     """A bar on stderr while the block lasts, where somebody is there to see it."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal or console.is_dumb_terminal:

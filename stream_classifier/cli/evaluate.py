@@ -12,14 +12,13 @@ import orjson
 import typer
 from rich.console import Console
 
-from stream_classifier.cli.classifying import noticing
+from stream_classifier.cli.classifying import noticing, showing
 from stream_classifier.cli.evaluating import (
     Progress,
     how_to_go_on,
     plan_data,
     question_about,
     show_plan,
-    showing,
 )
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.lab.backlog import STANDARD_INPUT

@@ -1,17 +1,15 @@
 """What a person sees of an evaluation before and while it runs: what it will take, and how far it is."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from stream_classifier.cli.classifying import BAR_CHARS, BAR_STYLE, REFRESH_PER_S, Notices
+from stream_classifier.cli.classifying import BAR_CHARS, BAR_STYLE, Notices
 from stream_classifier.lab.evaluate.outcome import Evaluation, StoppedFor
 from stream_classifier.lab.evaluate.plan import Part, Plan
 from stream_classifier.lab.evaluate.questions import Question
@@ -143,16 +141,3 @@ class Progress:
         told = Text.assemble((paused, "bold red"), "  ".join([*parts, self._name]))
         line.add_row(bar(self.done / (self._total or 1), BAR_CHARS, BAR_STYLE), told)
         return line
-
-
-@contextmanager
-def showing(progress: Progress) -> Iterator[None]:
-    """A bar on stderr while the block lasts, where somebody is there to see it."""
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal or console.is_dumb_terminal:
-        yield
-        return
-    with Live(
-        get_renderable=progress.render, console=console, refresh_per_second=REFRESH_PER_S, transient=True
-    ):
-        yield
