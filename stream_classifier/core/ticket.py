@@ -2,24 +2,48 @@
 
 - A record holds one ticket, or a JSON array of them; an array with one element that is none is no
   ticket as a whole, since the record has only one key, one offset and one dead letter.
-- Under `auto` an envelope (CloudEvents) is taken off where there is one, and the format is recognised
-  object by object. `json` reads the object as it stands; `cloudevents` insists on the envelope.
-- An own field path replaces all names that its field is otherwise looked for under.
+- Envelopes (CloudEvents, Connect, Debezium) are taken off where there are any, and the format is recognised
+  object by object, or is the one that is named. `json` reads the object as it stands; `cloudevents` insists
+  on the envelope.
+- What holds no ticket to classify (a deletion, spam, a comment) is passed over by a named rule. An array's
+  other elements are read none the less.
+- An own field path replaces all names that its field is otherwise looked for under. It is followed in the
+  ticket's object, else in what was around that.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stream_classifier.core.formats import AVAILABLE_FORMATS, ENVELOPES, FORMATS, fields, recognise
+from stream_classifier.core.formats import (
+    AVAILABLE_FORMATS,
+    EVENTS_ONLY,
+    FORMATS,
+    canonical,
+    cloudevents,
+    debezium,
+    fields,
+    named,
+    recognise,
+)
 from stream_classifier.core.formats.canonical import NAMES
-from stream_classifier.core.formats.cloudevents import is_binary
 from stream_classifier.core.formats.decode import decode
 from stream_classifier.core.formats.fault import DeadLetterReason, NotATicket
 from stream_classifier.core.formats.format import Format, Raw
+from stream_classifier.core.formats.opening import Opened, opened, source_of
+from stream_classifier.core.formats.passing import PassedOver, PassRule
 from stream_classifier.core.formats.paths import FieldPath
 
-__all__ = ["AVAILABLE_FORMATS", "TICKET_FIELDS", "DeadLetterReason", "NotATicket", "Ticket", "TicketReader"]
+__all__ = [
+    "AVAILABLE_FORMATS",
+    "TICKET_FIELDS",
+    "DeadLetterReason",
+    "NotATicket",
+    "PassRule",
+    "PassedOver",
+    "Ticket",
+    "TicketReader",
+]
 
 TICKET_FIELDS = tuple(NAMES)
 """The fields that `ticket.fields` may give an own path."""
@@ -28,6 +52,9 @@ PLAIN_FORMATS = frozenset({"auto", "json"})  # those that read the canonical for
 TEXT_OR_NONE = frozenset({str, type(None)})
 
 Headers = Sequence[tuple[str, bytes | None]]
+
+Decoder = Callable[[bytes, Headers], Any]
+"""A record's value and headers to a JSON value. Raises `NotATicket`."""
 
 
 @dataclass(slots=True)
@@ -56,8 +83,10 @@ class TicketReader:
         max_bytes: int = 1 << 20,
         context_fields: Sequence[str] = (),
         fields: Mapping[str, str] | None = None,
+        decoder: Decoder | None = None,
     ) -> None:
-        """`fields` maps names from `TICKET_FIELDS` to paths, as `body: payload.text`.
+        """`fields` maps names from `TICKET_FIELDS` to paths, as `body: payload.text`; `decoder` reads values
+        that need not be JSON.
 
         Raises:
             ValueError: an unknown format or field, or what is not a path.
@@ -69,18 +98,20 @@ class TicketReader:
             raise ValueError(
                 f"ticket.fields knows {', '.join(TICKET_FIELDS)}; not {', '.join(sorted(unknown))}"
             )
-        self._format = next((row for row in FORMATS if row.name == format), None)  # None: recognise it
-        self._envelope_required = format in {row.name for row in ENVELOPES}
+        self._name = format
+        self._shapes = tuple(row for row in FORMATS if row.name == format)  # none: recognise it
         self._max_bytes = max_bytes
         self._context = tuple(FieldPath.parse(name) for name in context_fields)
         self._own = {field: FieldPath.parse(path) for field, path in own.items()}
+        self._decoder = decoder
         self._plain_allowed = format in PLAIN_FORMATS and not (self._own or self._context)
 
     def read(self, value: bytes, headers: Headers = ()) -> tuple[Ticket, ...]:
         """The tickets of one record, never none.
 
         Raises:
-            NotATicket: for whatever bytes cannot be read; nothing else is raised for any bytes.
+            NotATicket: for whatever bytes cannot be read.
+            PassedOver: for what holds no ticket to classify. Nothing else is raised for any bytes.
         """
         if len(value) > self._max_bytes:
             raise NotATicket(
@@ -88,64 +119,68 @@ class TicketReader:
                 f"The value has {len(value)} bytes and ticket.max_bytes allows {self._max_bytes}: shorten the"
                 " ticket at its source, or raise ticket.max_bytes.",
             )
-        raw = decode(value)
-        if self._plain_allowed and not headers and type(raw) is dict:
+        raw = decode(value) if self._decoder is None else self._decoder(value, headers)
+        if self._plain_allowed and type(raw) is dict and not (headers and cloudevents.may_be_event(headers)):
             ticket = _plain(raw)
             if ticket is not None:
                 return (ticket,)
-        if isinstance(raw, list):
-            return _each(raw, lambda item: self._ticket(self._unwrapped(item, headers)))
-        content = self._unwrapped(raw, headers)
-        if isinstance(content, list):
-            return _each(content, self._ticket)
-        return (self._ticket(content),)
+        whole = self._opened(raw, headers)
+        if isinstance(whole.content, list):
+            return _each(whole.content, lambda item: self._ticket(self._element(item, whole)))
+        return (self._ticket(whole),)
 
-    def _unwrapped(self, raw: Any, headers: Headers) -> Any:
-        if self._format is not None or not isinstance(raw, dict):
-            return raw
-        content_type = _content_type(headers) if headers else ""
-        for envelope in ENVELOPES:
-            if envelope.wraps(raw, content_type):
-                return envelope.content(raw)
-        if self._envelope_required and not is_binary(headers):
+    def _opened(self, raw: Any, headers: Headers) -> Opened:
+        if self._name == canonical.FORMAT.name:
+            return Opened(raw)
+        within = Opened(None, event=cloudevents.attributes(headers)) if headers else None
+        return opened(raw, content_type=_content_type(headers) if headers else "", within=within)
+
+    def _element(self, item: Any, whole: Opened) -> Opened:
+        return Opened(item) if self._name == canonical.FORMAT.name else opened(item, within=whole)
+
+    def _ticket(self, found: Opened) -> Ticket:
+        raw = found.content
+        if self._name == EVENTS_ONLY and found.event is None:
             raise _not_a_ticket(
                 "The record is not a CloudEvent, neither by its headers nor by its fields: send it as one, or"
                 " set ticket.format to auto."
             )
-        return raw
-
-    def _ticket(self, raw: Any) -> Ticket:
         if not isinstance(raw, dict):
             raise _not_a_ticket("A ticket must be a JSON object with an id: send one, or an array of them.")
-        row = self._format or recognise(raw)
+        if debezium.says_deleted(raw):
+            raise PassedOver(PassRule.DELETED)
+        row = named(self._shapes, raw, strictly=not self._own) if self._shapes else recognise(raw)
         parts = row.canonical(raw)
         if self._own:
-            parts = self._with_own_fields(parts, raw)
-        return Ticket(
-            ticket_id=fields.ticket_id(parts, self._id_places(row)),
+            parts = self._with_own_fields(parts, found)
+        ticket = Ticket(
+            ticket_id=fields.ticket_id(parts, self._id_places(row), raw),
             subject=fields.text(parts, "subject") or "",
             body=fields.text(parts, "body") or "",
             body_format=fields.body_format(parts),
             priority=fields.text(parts, "priority"),
             tags=fields.tags(parts),
-            tenant=fields.text(parts, "tenant"),
+            tenant=fields.text(parts, "tenant") or source_of(found.event),
             revision=fields.text(parts, "revision"),
-            context=self._context_of(raw, parts) if self._context else (),
+            context=self._context_of(found, parts) if self._context else (),
         )
+        if debezium.UNAVAILABLE in (ticket.subject, ticket.body):
+            raise PassedOver(PassRule.PARTIAL)
+        return ticket
 
-    def _with_own_fields(self, parts: Raw, raw: Raw) -> Raw:
+    def _with_own_fields(self, parts: Raw, found: Opened) -> Raw:
         replaced = {name for field in self._own for name in NAMES[field]}
         kept = {name: value for name, value in parts.items() if name not in replaced}
-        return kept | {field: path.of(raw) for field, path in self._own.items()}
+        return kept | {field: found.along(path) for field, path in self._own.items()}
 
     def _id_places(self, row: Format) -> tuple[str, ...]:
         own = self._own.get("ticket_id")
         return (own.name,) if own else row.id_places
 
-    def _context_of(self, raw: Raw, parts: Raw) -> tuple[tuple[str, str], ...]:
+    def _context_of(self, found: Opened, parts: Raw) -> tuple[tuple[str, str], ...]:
         """The context fields that hold something, by the record's own names, else by the canonical."""
-        found = ((path.name, _first_given(path.of(raw), path.of(parts))) for path in self._context)
-        return tuple((name, fields.context(value, name)) for name, value in found if value not in (None, ""))
+        given = ((path.name, _first_given(found.along(path), path.of(parts))) for path in self._context)
+        return tuple((name, fields.context(value, name)) for name, value in given if value not in (None, ""))
 
 
 def _plain(raw: Raw) -> Ticket | None:
@@ -160,7 +195,9 @@ def _plain(raw: Raw) -> Ticket | None:
         type(priority) in TEXT_OR_NONE and type(tenant) in TEXT_OR_NONE and type(revision) in TEXT_OR_NONE
     ):
         return None
-    if "body_format" in raw or "specversion" in raw or not ticket_id or ticket_id.isspace():
+    if "body_format" in raw or "__deleted" in raw or not ticket_id or ticket_id.isspace():
+        return None
+    if body == debezium.UNAVAILABLE:
         return None
     tags = fields.tags(raw) if "tags" in raw else ()
     # By place: names would cost 0.3 µs more.
@@ -170,7 +207,16 @@ def _plain(raw: Raw) -> Ticket | None:
 def _each(items: list[Any], read: Callable[[Any], Ticket]) -> tuple[Ticket, ...]:
     if not items:
         raise _not_a_ticket("The array is empty: send at least one ticket in it, or no record.")
-    return tuple(_element(place, item, read) for place, item in enumerate(items))
+    tickets: list[Ticket] = []
+    rules: list[PassRule] = []
+    for place, item in enumerate(items):
+        try:
+            tickets.append(_element(place, item, read))
+        except PassedOver as passed:
+            rules.append(passed.rule)
+    if rules:
+        raise PassedOver(*rules, tickets=tickets)
+    return tuple(tickets)
 
 
 def _element(place: int, item: Any, read: Callable[[Any], Ticket]) -> Ticket:

@@ -28,4 +28,12 @@ def canonical(raw: Raw) -> Raw:
     return raw
 
 
-FORMAT = Format(name="json", matches=matches, canonical=canonical, id_places=NAMES["ticket_id"])
+FORMAT = Format(
+    name="json",
+    shape="an object",
+    marks=frozenset(),
+    matches=matches,
+    canonical=canonical,
+    id_places=NAMES["ticket_id"],
+    text_places=(),
+)

@@ -16,7 +16,10 @@ from typing import Any
 
 import orjson
 
+from stream_classifier.core.formats.encodings import first_bad_byte, looks_like
 from stream_classifier.core.formats.fault import DeadLetterReason, NotATicket
+
+TOO_DEEP, MORE = "depth limit", "unexpected content after document"  # how orjson's own sentences begin
 
 # One escape at a time, so that an escaped backslash is never taken for the start of `\uD83D`.
 _ESCAPE = re.compile(
@@ -54,8 +57,21 @@ def _whole(escape: re.Match[bytes]) -> bytes:
 
 
 def _not_json(value: bytes, what: str, fault: orjson.JSONDecodeError) -> NotATicket:
-    remedy = "send one JSON object in UTF-8, or an array of them; NaN and Infinity are not JSON"
-    if value.startswith(b"\0"):
-        remedy = "it begins like Avro or Protobuf with a schema registry: " + remedy
-    where = f"{fault.msg}, line {fault.lineno} column {fault.colno}"
+    where, remedy = _explained(value, fault)
     return NotATicket(DeadLetterReason.NOT_JSON, f"{what} is not JSON ({where}): {remedy}.")
+
+
+def _explained(value: bytes, fault: orjson.JSONDecodeError) -> tuple[str, str]:
+    """What is wrong and where, and the remedy, in our own words where the parser's would not help."""
+    where = f"{fault.msg}, line {fault.lineno} column {fault.colno}"
+    if not value.strip():
+        return "it is empty", "send a ticket, or a null value if its deletion is meant"
+    if (seems := looks_like(value)) is not None:
+        return where, seems
+    if (place := first_bad_byte(value)) is not None:
+        return f"byte {place} is not UTF-8", "let the producer write UTF-8, and not Latin-1 or Windows-1252"
+    if fault.msg.startswith(TOO_DEEP):
+        return "it is nested more than 1,024 deep", "send the ticket's own fields"
+    if fault.msg.startswith(MORE):
+        return where, "send each ticket as a record of its own, or all of them in one array"
+    return where, "send one JSON object in UTF-8, or an array of them; NaN and Infinity are not JSON"

@@ -8,6 +8,7 @@
 - `language`, `channel` and `created_at` are read only where `ticket.context_fields` asks for them.
 """
 
+import re
 from typing import Any
 
 import orjson
@@ -20,11 +21,14 @@ EXACT_FLOAT = 2**53
 """Below it a float holds every integer exactly; some serialisers (Gson) write integers as `35436.0`.
 Above it two ids could become one."""
 
+NAMES_TOLD = 10  # what a header and a line of a screen hold
+_FIELD_NAME = re.compile(r"[A-Za-z_][\w.-]{0,39}", re.ASCII)
+
 _SHAPES: dict[type, str] = {dict: "an object", list: "a list", bool: "a boolean", str: "text"}
 
 
-def ticket_id(raw: Raw, places: tuple[str, ...]) -> str:
-    """The id as a string; `places` are named where there is none."""
+def ticket_id(raw: Raw, places: tuple[str, ...], there: Raw) -> str:
+    """The id as a string. Where there is none, `places` are named, and the names that are `there`."""
     value = raw.get("ticket_id")
     if type(value) is str and value and not value.isspace():  # nearly always
         return value
@@ -33,8 +37,8 @@ def ticket_id(raw: Raw, places: tuple[str, ...]) -> str:
         return value
     if value is None or isinstance(value, str):
         raise _fault(
-            f"The ticket has no id: looked for {_listed(places)}. Send a string or an integer there, or name"
-            " the field that holds it in ticket.fields.ticket_id."
+            f"The ticket has no id: looked for {_listed(places)}. {names_in(there)} Send a string or an"
+            " integer there, or name the field that holds it in ticket.fields.ticket_id."
         )
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT_FLOAT:
         return str(int(value))
@@ -92,6 +96,17 @@ def context(value: Any, name: str) -> str:
             f"`{name}` is nested too deeply to be shown to the model: name a field within it in"
             " ticket.context_fields."
         ) from fault
+
+
+def names_in(raw: Raw) -> str:
+    """Which names an object has, as a sentence: those that look like a field's, since what is written by
+    people may stand in any other."""
+    names = [name for name in raw if _FIELD_NAME.fullmatch(name)][:NAMES_TOLD]
+    if not raw:
+        return "The object is empty."
+    told = ", ".join(f"`{name}`" for name in names) or "no field"
+    more = len(raw) - len(names)
+    return f"There is {told}{f' and {more} more' if more else ''}."
 
 
 def _first(raw: Raw, field: str) -> tuple[str, Any]:
