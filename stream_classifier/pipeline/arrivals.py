@@ -4,30 +4,28 @@ This is the hot path. A ticket that the cache knows gets no task, no future, no 
 poll to the producer in one pass, and is counted once a poll.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
-
-import structlog
 
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane, Reason
 from stream_classifier.core.corrections import Corrections
-from stream_classifier.core.dead_letter import dead_letter_headers
-from stream_classifier.core.event import Rfc3339
 from stream_classifier.core.journey import Ask, Decision, Delivery, Partition, Waiting
 from stream_classifier.core.known import Known
 from stream_classifier.core.tally import Tally
-from stream_classifier.core.ticket import NotATicket, Ticket, TicketReader
+from stream_classifier.core.ticket import NotATicket, PassedOver, Ticket, TicketReader
 from stream_classifier.core.triage import Triage
 from stream_classifier.lanes.flights import Flights
 from stream_classifier.pipeline.deadlines import Deadlines
 from stream_classifier.pipeline.departures import Departures, Record, from_cache
+from stream_classifier.pipeline.entering import delivery_of, waiting_of
 from stream_classifier.pipeline.preparing import Prepared, Preparer
+from stream_classifier.pipeline.recalls import Recalls
 from stream_classifier.pipeline.refreshing import Refreshing
+from stream_classifier.pipeline.rejecting import reject
 from stream_classifier.pipeline.storm_watch import StormWatch
-
-log = structlog.get_logger(__name__)
+from stream_classifier.pipeline.updates import Fate, Updates
 
 RECORD_OVERHEAD_BYTES = 70  # what a record takes on the wire beside its key and value, about
 
@@ -72,7 +70,10 @@ class Arrivals:
     cache_name: str
     max_promoted: int
     first_model_out: Callable[[Lane], bool]
+    updates: Updates
+    recalls: Mapping[Lane, Recalls] = field(default_factory=dict)  # where `updates` has a store
     refreshing: Refreshing | None = None
+    passed_over: Callable[[int, PassedOver], None] | None = None  # told of whole records, by offset
     _partitions: set[Partition] = field(default_factory=set)
 
     def take(self, partition: Partition, records: Sequence[Record]) -> None:
@@ -97,6 +98,7 @@ class Arrivals:
     def _begin(self, partition: Partition) -> None:
         """The first records of an assignment."""
         self.let_go()
+        self.updates.begin(partition)
         self._partitions.add(partition)
 
     def let_go(self) -> None:
@@ -113,10 +115,25 @@ class Arrivals:
         try:
             tickets = self.reader.read(value, record.headers)
         except NotATicket as fault:
-            self._reject(partition, record, value, fault)
+            reject(self.departures, partition, record, value, fault)
+            return
+        except PassedOver as passed:
+            self._pass_over(partition, record, passed)
             return
         if len(tickets) > 1 or not self._leaves_at_once(partition, record, tickets[0]):
             self._wait(partition, record, tickets)
+
+    def _pass_over(self, partition: Partition, record: Record, passed: PassedOver) -> None:
+        """What the record holds is nothing to classify, or some elements of its array are not."""
+        if passed.tickets:
+            for rule in passed.rules:
+                self.tally.add(measures.ELEMENTS_PASSED_OVER, rule)
+            self._wait(partition, record, passed.tickets)
+            return
+        partition.ledger.done((record.offset,))
+        self.tally.add(measures.PASSED_OVER, passed.rule)
+        if self.passed_over is not None:
+            self.passed_over(record.offset, passed)
 
     def _leaves_at_once(self, partition: Partition, record: Record, ticket: Ticket) -> bool:
         """The hot path: a record of one ticket whose answer is known, with nothing before it. False where
@@ -128,6 +145,14 @@ class Arrivals:
         known = self._known(prepared, lane)
         if known is None or self.departures.holds(partition, record.key):
             return False
+        if self.updates.skips:
+            fate = self.updates.at_once(partition, record.headers, ticket, prepared, lane)
+            if fate is Fate.LOOK_UP:
+                return False
+            if fate is Fate.PASS_OVER:
+                self.departures.pass_over_known(partition, record, ticket)
+                self.storms.note(prepared.digest)
+                return True
         self.departures.publish_known(
             partition, record, ticket=ticket, prepared=prepared, lane=lane, known=known
         )
@@ -153,21 +178,38 @@ class Arrivals:
         rules = (self.triage.rule(t, p.keyword) for t, p in zip(tickets, prepared, strict=True))
         lane = Lane.BULK if all(rule is None for rule in rules) else Lane.URGENT
         self.tally.add(measures.TICKETS, lane, n=len(tickets))
-        delivery = _delivery(partition, record, lane, self.now())
+        delivery = delivery_of(partition, record, lane, self.now())
         delivery.unanswered = len(tickets)
         parts = range(len(tickets)) if len(tickets) > 1 else (None,)
         delivery.tickets = [
-            _waiting(delivery, t, p, part) for t, p, part in zip(tickets, prepared, parts, strict=True)
+            waiting_of(delivery, t, p, part) for t, p, part in zip(tickets, prepared, parts, strict=True)
         ]
         if self.departures.key_order and record.key is not None:
             partition.order.enter(record.key, delivery)
         if lane is Lane.URGENT:
             self.deadlines.watch(delivery)
             self._promote_those_before(delivery)
+        self.updates.enter(delivery)
         for waiting, ready in zip(delivery.tickets, prepared, strict=True):
             self.storms.note(ready.digest)
-            if not self._corrected(waiting):
-                self._settle_or_ask(waiting, self._counted(ready, waiting, self._known(ready, lane)))
+            if self.updates.to_look_up(waiting):
+                self.recalls[lane].add(waiting, ready)
+            else:
+                self._go_on(waiting, ready)
+
+    def recalled(self, waiting: Waiting, prepared: Prepared) -> None:
+        """What is remembered of the ticket was looked up, or could not be."""
+        if waiting.live and not waiting.asks:  # else it was promoted meanwhile, or its deadline has come
+            self._go_on(waiting, prepared)
+
+    def _go_on(self, waiting: Waiting, prepared: Prepared) -> None:
+        if self._corrected(waiting):
+            return
+        if self.updates.passes_over(waiting):
+            self.departures.pass_over(waiting.delivery)
+        else:
+            known = self._known(prepared, waiting.delivery.lane)
+            self._settle_or_ask(waiting, self._counted(prepared, waiting, known))
 
     def _corrected(self, waiting: Waiting) -> bool:
         """Whether a person has decided it: before whatever is known or asked."""
@@ -179,7 +221,8 @@ class Arrivals:
         return decision is not None
 
     def _counted(self, prepared: Prepared, waiting: Waiting, known: Known | None) -> Known | None:
-        self.tally.add(measures.CACHE, self.cache_name, "miss" if known is None else "hit")
+        if known is not None:
+            self.tally.add(measures.CACHE, self.cache_name, "hit")
         if known is not None and self.refreshing is not None:
             self.refreshing.hit(prepared, waiting.tenant, known)
         return known
@@ -198,12 +241,14 @@ class Arrivals:
         else:
             waiting.takes_fallbacks = self.first_model_out(lane)
             if self.flights.has(lane, key) or not self.knowledge.look_up(waiting):
+                self.tally.add(measures.CACHE, self.cache_name, "miss")
                 self._ask(waiting, lane)
 
     def looked_up(self, waiting: Waiting, known: Known | None) -> None:
         """The backend has answered (or did not in time)."""
         if waiting.live and not waiting.asks and self._corrected(waiting):
             return
+        self.tally.add(measures.CACHE, self.cache_name, "miss" if known is None else "backend_hit")
         if known is not None:
             self.departures.decide(waiting, from_cache(known))
         elif waiting.live and not waiting.asks:  # else it was promoted meanwhile
@@ -241,6 +286,7 @@ class Arrivals:
     def _promote(self, waiting: Waiting) -> None:
         """Ask at once. What still gathers for its first batch, and for nobody else, need not be called;
         what was called has cost something, which stays with it until one of the two is answered."""
+        self.tally.add(measures.PROMOTED)
         for ask in list(waiting.asks):
             alone = not any(other.live for other in ask.waiters if other is not waiting)
             if alone and not ask.attempts and self.lanes.withdraw(ask):
@@ -248,51 +294,7 @@ class Arrivals:
                 waiting.asks.remove(ask)
         self._ask(waiting, Lane.URGENT)
 
-    def _reject(self, partition: Partition, record: Record, value: bytes, fault: NotATicket) -> None:
-        """Not a ticket: to the dead-letter topic with its bytes, and the stream goes on."""
-        headers = dead_letter_headers(
-            record.headers,
-            reason=fault.reason,
-            sentence=fault.sentence,
-            topic=partition.topic,
-            partition=partition.number,
-            offset=record.offset,
-            failed_at=Rfc3339()(self.departures.wall_ms()),
-        )
-        self.tally.add(measures.DEAD_LETTERS, fault.reason)
-        log.warning("dead_letter", partition=str(partition), offset=record.offset, reason=fault.reason)
-        self.departures.outbox.dead_letter(partition, record.offset, record.key, value, headers)
-
-
-def _delivery(partition: Partition, record: Record, lane: Lane, now: float) -> Delivery:
-    return Delivery(
-        partition=partition,
-        offset=record.offset,
-        key=record.key,
-        headers=record.headers,
-        timestamp_ms=record.timestamp,
-        read_at=now,
-        lane=lane,
-    )
-
 
 def no_text(questions: int) -> Decision:
     """A ticket without text: nothing to ask about."""
     return Decision(labels=(None,) * questions, reason=Reason.NO_TEXT)
-
-
-def _waiting(delivery: Delivery, ticket: Ticket, prepared: Prepared, part: int | None) -> Waiting:
-    return Waiting(
-        delivery=delivery,
-        part=part,
-        ticket_id=ticket.ticket_id,
-        tenant=ticket.tenant,
-        revision=ticket.revision,
-        utf8=prepared.utf8,
-        text_digest=prepared.digest,
-        tokens=prepared.tokens,
-        truncated=prepared.truncated,
-        urgent_key=prepared.urgent_key,
-        bulk_key=prepared.bulk_key,
-        fallback_keys=prepared.fallback_keys,
-    )

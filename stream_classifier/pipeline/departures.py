@@ -32,6 +32,7 @@ from stream_classifier.pipeline.returns import Returns
 from stream_classifier.pipeline.telling import Telling
 from stream_classifier.pipeline.tracing import TicketTracing
 from stream_classifier.pipeline.unsent import UnsentTokens
+from stream_classifier.pipeline.updates import Updates
 
 PLAIN_HEADERS = [CONTENT_TYPE]
 CLOUD_EVENT_TYPE = b"application/cloudevents"
@@ -85,6 +86,7 @@ class Departures:
     key_order: bool
     telling: Telling
     tracing: TicketTracing | None = None
+    updates: Updates | None = None
     returns: Returns = field(default_factory=Returns)
     _unsent: UnsentTokens = field(init=False)
 
@@ -109,12 +111,24 @@ class Departures:
         labelled_ms = self.wall_ms()
         if known.rendered is None:
             known.rendered = self.writer.constant(from_cache(known), prepared.digest)
-        if record.headers or self.telling.has_line(lane):
+        updates = self.updates
+        superseded = (
+            updates is not None
+            and (updates.skips or ticket.revision is not None)
+            and updates.leaves_known(
+                partition, record.offset, ticket=ticket, prepared=prepared, lane=lane, model=known.model
+            )
+        )
+        if record.headers or superseded or self.tracing is not None or self.telling.has_line(lane):
             subject = _known_subject(
-                partition, record, ticket, lane=lane, labelled_ms=labelled_ms, truncated=prepared.truncated
+                partition, record, ticket, prepared, lane=lane, labelled_ms=labelled_ms, superseded=superseded
             )
             event = self.writer.render(subject, known.rendered)
             headers = _headers(record.headers, subject)
+            if self.tracing is not None:
+                headers = self.tracing.leaves(
+                    partition, subject, from_cache(known), came=record.headers, headers=headers
+                )
             if self.telling.has_line(lane):
                 self.telling.say_known(subject)
         else:
@@ -150,6 +164,19 @@ class Departures:
             for released in self._released(delivery):
                 self._publish(released)
 
+    def pass_over_known(self, partition: Partition, record: Record, ticket: Ticket) -> None:
+        """This record of one ticket says nothing new, and has nothing before it: it is done."""
+        partition.ledger.done((record.offset,))
+        self.telling.unchanged(partition, record.offset, ticket.ticket_id)
+
+    def pass_over(self, delivery: Delivery) -> None:
+        """This record of one ticket says nothing new: it is done, and those that waited for it may leave."""
+        self.telling.unchanged(delivery.partition, delivery.offset, delivery.tickets[0].ticket_id)
+        delivery.tickets, delivery.unanswered = [], 0
+        delivery.partition.ledger.done((delivery.offset,))
+        for released in self._released(delivery):
+            self._publish(released)
+
     def overtake(self, delivery: Delivery) -> None:
         """This record may wait no longer for those before it."""
         delivery.may_overtake = True
@@ -173,18 +200,27 @@ class Departures:
         delivery.published = True
         if not delivery.partition.open:
             return
-        last = delivery.tickets[-1]
         for waiting in delivery.tickets:
-            self._publish_ticket(delivery, waiting, delivery.offset if waiting is last else None)
+            last = waiting is delivery.tickets[-1]
+            self._publish_ticket(delivery, waiting, delivery.offset if last else None)
 
     def _publish_ticket(self, delivery: Delivery, waiting: Waiting, offset: int | None) -> None:
         decision = waiting.decision
         assert decision is not None, "a record is published when each of its tickets is decided"
-        subject = _subject(delivery, waiting, self.wall_ms())
+        superseded = self.updates is not None and self.updates.leaves(waiting, decision)
+        subject = _subject(delivery, waiting, self.wall_ms(), superseded)
         event = self.writer.render(subject, self.writer.constant(decision, waiting.text_digest))
-        self.outbox.publish(
-            delivery.partition, offset, delivery.key, event, _headers(delivery.headers, subject)
-        )
+        headers = _headers(delivery.headers, subject)
+        if self.tracing is not None:
+            headers = self.tracing.leaves(
+                delivery.partition,
+                subject,
+                decision,
+                came=delivery.headers,
+                headers=headers,
+                read_at=delivery.read_at,
+            )
+        self.outbox.publish(delivery.partition, offset, delivery.key, event, headers)
         self._unsent.sent(delivery.partition, decision)
         self.telling.decided(subject, decision, waiting.tokens)
 
@@ -201,7 +237,14 @@ def from_cache(known: Known) -> Decision:
 
 
 def _known_subject(
-    partition: Partition, record: Record, ticket: Ticket, *, lane: Lane, labelled_ms: int, truncated: bool
+    partition: Partition,
+    record: Record,
+    ticket: Ticket,
+    prepared: Prepared,
+    *,
+    lane: Lane,
+    labelled_ms: int,
+    superseded: bool,
 ) -> Subject:
     return Subject(
         topic=partition.topic,
@@ -213,12 +256,13 @@ def _known_subject(
         lane=lane,
         timestamp_ms=record.timestamp,
         labelled_ms=labelled_ms,
-        truncated=truncated,
+        truncated=prepared.truncated,
+        superseded=superseded,
         relabel_of=renewed_by(record.headers, None) if record.headers else None,
     )
 
 
-def _subject(delivery: Delivery, waiting: Waiting, labelled_ms: int) -> Subject:
+def _subject(delivery: Delivery, waiting: Waiting, labelled_ms: int, superseded: bool) -> Subject:
     return Subject(
         topic=delivery.partition.topic,
         partition=delivery.partition.number,
@@ -232,6 +276,7 @@ def _subject(delivery: Delivery, waiting: Waiting, labelled_ms: int) -> Subject:
         labelled_ms=labelled_ms,
         truncated=waiting.truncated,
         overtook=delivery.overtook,
+        superseded=superseded,
         relabel_of=renewed_by(delivery.headers, waiting.part) if delivery.headers else None,
     )
 

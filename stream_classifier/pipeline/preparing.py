@@ -10,6 +10,7 @@ from sys import getsizeof
 
 from stream_classifier.core.cache_key import KeyMaker
 from stream_classifier.core.memo import Memo
+from stream_classifier.core.redact import Redactor
 from stream_classifier.core.text import model_text, normalise, text_digest
 from stream_classifier.core.ticket import Ticket
 from stream_classifier.core.triage import Triage
@@ -23,7 +24,7 @@ ENTRY_OVERHEAD_BYTES = 700  # keys, digest and objects beside the text itself
 class Prepared:
     """A text, ready to be known or asked. `keyword` is the triage keyword found in it, if any."""
 
-    utf8: bytes  # what the model sees
+    utf8: bytes  # what the model sees: stripped, masked, cut
     digest: str
     bulk_key: bytes
     urgent_key: bytes
@@ -34,7 +35,7 @@ class Prepared:
 
 
 class Preparer:
-    """Prepares tickets' texts. `estimate` gives a text's tokens."""
+    """Prepares tickets' texts. `estimate` gives a text's tokens; `redact` is what is masked, of `KINDS`."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Preparer:
         max_chars: int,
         left_out: Collection[str],
         isolate_tenants: bool,
+        redact: Sequence[str] = (),
     ) -> None:
         self._triage = triage
         self._bulk_keys = bulk_keys
@@ -56,6 +58,8 @@ class Preparer:
         self._max_chars = max_chars
         self._left_out = left_out
         self._isolate_tenants = isolate_tenants
+        self._redact = redact
+        self._redactor = Redactor(redact) if redact else None
         self._memo: Memo[tuple[object, ...], Prepared] = Memo(max_entries=MEMO_ENTRIES, max_bytes=MEMO_BYTES)
 
     def __call__(self, ticket: Ticket) -> Prepared:
@@ -69,13 +73,13 @@ class Preparer:
         return prepared
 
     def _prepare(self, ticket: Ticket, tenant: str | None) -> Prepared:
-        text, truncated = model_text(ticket, self._max_chars, self._left_out)
+        text, truncated = model_text(ticket, self._max_chars, self._left_out, self._redactor)
         normalised = normalise(text)
         bulk_key = self._bulk_keys.key(normalised, tenant)
         urgent_key = self._urgent_keys.key(normalised, tenant)
         return Prepared(
             utf8=text.encode(),
-            digest=text_digest(normalised),
+            digest=text_digest(normalised, self._redact),
             bulk_key=bulk_key,
             urgent_key=bulk_key if urgent_key == bulk_key else urgent_key,  # one object for one model
             fallback_keys=tuple(keys.key(normalised, tenant) for keys in self._fallback_keys),

@@ -12,11 +12,13 @@ import structlog
 from stream_classifier.core import measures
 from stream_classifier.core.answer import DecidedBy, Lane
 from stream_classifier.core.event import Subject, event_id
-from stream_classifier.core.journey import Decision
+from stream_classifier.core.journey import Decision, Partition
 from stream_classifier.core.prices import SingleCalls
 from stream_classifier.core.tally import Tally
 
 log = structlog.get_logger(__name__)
+
+TOLD_CHARS = 200  # of a ticket's id in a line: where a producer puts a text there, a line is not to hold it all
 
 
 class Told(TypedDict):
@@ -57,6 +59,11 @@ class Telling:
         """The line of a ticket that the cache knew."""
         self._say(subject, Decision(labels=(), decided_by=DecidedBy.CACHE))
 
+    def unchanged(self, partition: Partition, offset: int, ticket_id: str) -> None:
+        """The line of a ticket that is passed over, since it says what its last event said."""
+        if self.each:
+            log.debug("ticket_unchanged", event_id=f"{partition}:{offset}", ticket_id=ticket_id)
+
     def end_of_poll(self) -> None:
         """Count what `known` has put by."""
         tickets = sum(map(len, self._known_s.values()))
@@ -83,7 +90,7 @@ class Telling:
             log.info(
                 "needs_review",
                 event_id=event_id(subject),
-                ticket_id=subject.ticket_id,
+                ticket_id=subject.ticket_id[:TOLD_CHARS],
                 lane=subject.lane,
                 reason=decision.reason,
                 model=decision.model,
@@ -104,7 +111,7 @@ class Telling:
     def _say(self, subject: Subject, decision: Decision) -> None:
         told: Told = {
             "event_id": event_id(subject),
-            "ticket_id": subject.ticket_id,
+            "ticket_id": subject.ticket_id[:TOLD_CHARS],
             "decided_by": decision.decided_by,
             "reason": decision.reason,
             "batch_id": decision.batch_id,
