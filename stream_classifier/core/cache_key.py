@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from stream_classifier.core.redact import applied
 from stream_classifier.core.text import NORMALISER
 
 KEY_VERSION = "k1"
@@ -46,7 +47,7 @@ class KeyMaker:
             "key": KEY_VERSION,
             "normaliser": NORMALISER,
             "prompt": prompt_digest,
-            "redact": sorted(set(redact)),
+            "redact": applied(redact),
             "model": model,
             "params": dict(params),
             "tenants": "apart" if isolate_tenants else "together",

@@ -63,6 +63,7 @@ class Order:
     schema: Mapping[str, Any]  # JSON Schema of the reply; one fixed schema per number of records
     records: int  # how many lines `user` holds
     reply_tokens: int  # budget of the reply
+    headers: Mapping[str, str] = field(default_factory=dict)  # of this call alone, beside the provider's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from stream_classifier.core.ticket import Ticket
 
 HEADERS_KEPT = b'"headers_dropped":false'
 HEADERS_DROPPED = b'"headers_dropped":true'
-NOT_COPIED = ("ce_", "content-", "dlq.", "replay.")
+NOT_COPIED = ("ce_", "content-", "dlq.", "replay.", "__value_schema_id")  # each tells of the input's value
 CONTENT_TYPE = ("content-type", b"application/json")
 CE_TYPE = b"stream-classifier.ticket.labelled.v1"
 CE_SOURCE = b"/stream-classifier"

@@ -10,8 +10,9 @@ on one ask, or on two when it was promoted while its batch was already called; t
 serves. An ask outlives its tickets: if their partition goes away, its answer still enters the cache.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from stream_classifier.core.answer import DecidedBy, Lane, Reason
 from stream_classifier.core.doubts import Doubts
@@ -22,6 +23,19 @@ from stream_classifier.core.ledger import Ledger
 
 Headers = Sequence[tuple[str, bytes]]
 OwnHeaders = list[tuple[str, bytes]]  # of what we send; the client's batch builder wants a list
+
+
+class Follower(Protocol):
+    """Is told what becomes of a partition's records, in this order for each."""
+
+    def buried(self, offset: int) -> None:
+        """An event of this record is too large for its topic, and goes as a dead letter."""
+
+    def acknowledged(self, offsets: Collection[int]) -> None:
+        """The broker has all that these records became."""
+
+    def committed(self, mark: Mark) -> None:
+        """The group has this commit."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -36,6 +50,7 @@ class Partition:
     committed: Mark = (-1, "")
     order: "KeyOrder[Delivery]" = field(default_factory=KeyOrder)
     open: bool = True
+    follower: Follower | None = None
 
     def __str__(self) -> str:
         return f"{self.topic}:{self.number}"
@@ -99,6 +114,12 @@ class Waiting:
     takes_fallbacks: bool = False  # its lane's first model was out when it came
     decision: Decision | None = None
     asks: "list[Ask]" = field(default_factory=list)
+
+    @property
+    def event_id(self) -> str:
+        """The name of its event, as `core/event.py` writes it."""
+        part = "" if self.part is None else f"#{self.part}"
+        return f"{self.delivery.partition}:{self.delivery.offset}{part}"
 
     @property
     def keys(self) -> tuple[bytes, ...]:

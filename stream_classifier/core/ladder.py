@@ -2,7 +2,8 @@
 
 One `Ladder` for each endpoint and model. Rules:
 
-* Begin with the most: a strict JSON Schema, `max_tokens`, every parameter that the settings name.
+* Begin with the most that the settings want: a strict JSON Schema (or less, by `llm.reply_format`),
+  `max_tokens`, every parameter that they name.
 * What the endpoint refuses is left out from then on: the format goes one rung down (`json_schema`,
   `json_object`, plain), the reply's limit changes its name and then goes, a parameter goes.
 * Each refusal names what was *sent*. Several calls may be under way when the first is refused; the
@@ -11,6 +12,7 @@ One `Ladder` for each endpoint and model. Rules:
   system message states the reply's contract by itself.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -87,3 +89,7 @@ class Ladder:
             return {FORMAT: {"type": self.rung}}
         schema = {"name": "labels", "strict": True, "schema": order.schema}
         return {FORMAT: {"type": self.rung, self.rung.value: schema}}
+
+
+class Ladders(defaultdict[str, Ladder]):
+    """One endpoint's ladders, by model: made with the factory where a model is met first."""

@@ -57,10 +57,15 @@ class Stillness:
                 look.still_s = self._still_s(before, now)
         self._looks[partition] = look
 
+    def still(self, now: float) -> dict[int, float]:
+        """By partition, for how many seconds it has stood still with work and without an excuse."""
+        return {partition: self._still_s(look, now) for partition, look in sorted(self._looks.items())}
+
     def stuck(self, now: float) -> list[tuple[int, float]]:
         """The partitions that have stood still for longer than `stall_s`, and for how many seconds."""
-        still = ((partition, self._still_s(look, now)) for partition, look in sorted(self._looks.items()))
-        return [(partition, still_s) for partition, still_s in still if still_s > self._stall_s]
+        return [
+            (partition, still_s) for partition, still_s in self.still(now).items() if still_s > self._stall_s
+        ]
 
     def keep_only(self, partitions: Collection[int]) -> None:
         """Forget the partitions that are no longer owned; one that comes back starts anew."""

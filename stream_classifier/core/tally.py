@@ -21,20 +21,24 @@ class Kind(StrEnum):
     HISTOGRAM = "histogram"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Measure:
     """One thing that is counted. `name` carries its base unit last and no prefix; `labels` are the
-    names of its dimensions, whose values must be a bounded set."""
+    names of its dimensions, whose values must be a bounded set. `rows` are label values that are shown at 0
+    before their first count: of a row that only then appears, Prometheus does not see the first step."""
 
     name: str
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if self.name in MEASURES:
             raise ValueError(f"measure {self.name} is declared twice")
+        if any(len(row) != len(self.labels) for row in self.rows):
+            raise ValueError(f"measure {self.name} has rows that do not fit its labels")
         MEASURES[self.name] = self
 
 

@@ -1,8 +1,11 @@
 """A ticket's text: as the model sees it, and as it is compared.
 
-What the model sees holds no character that a person would not: no control, zero-width, bidirectional or
-other invisible formatting characters, which can hide orders or split words. Long text is cut in the
-middle: the beginning says what it is about, the end often holds the error.
+What the model sees is made in this order (docs/model-text.md): HTML to text, files out, the ends of a text
+that is far too long, characters that nobody sees out, quoted history and signatures out, redacted, cut.
+
+It holds no character that a person would not see: no control, zero-width, bidirectional or other invisible
+formatting characters, which can hide orders or split words. Long text is cut in the middle: the beginning
+says what it is about, the end often holds the error.
 
 Two texts that are the same after `normalise` get the same labels for the price of one. So it may only
 fold what never changes the meaning; a fold too few costs a call, a fold too many gives a wrong label:
@@ -22,12 +25,17 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
-from stream_classifier.core.formats.html_body import text_of_html
+from stream_classifier.core.embedded import is_only_marks, without_embedded
+from stream_classifier.core.formats.html_body import MORE, text_of_html
+from stream_classifier.core.redact import Redactor, applied
+from stream_classifier.core.redact.halves import without_halves
+from stream_classifier.core.redact.redactor import MAX_FIND_CHARS
 from stream_classifier.core.strip import strip
 from stream_classifier.core.ticket import Ticket
 
-NORMALISER = "n2"
+NORMALISER = "n3"
 """Changes whenever `normalise` gives anything else for any text: it is part of digests and cache keys."""
 
 MAX_CONTEXT_CHARS = 200
@@ -35,6 +43,18 @@ MAX_CONTEXT_CHARS = 200
 
 HEAD_SHARE = 2 / 3
 """Of a long text, how much of what is kept is its beginning."""
+
+READ_PER_SHOWN = 4
+READ_CHARS_MIN = 65_536
+"""Of a body as text, how much is looked at: so many times what may be shown, since most of a long mail may be
+quoted, and never less than this. What is beyond, in the middle, is not read: its parts would be searched
+character by character, while nothing else is done."""
+
+MARKS_MAX = 30
+"""Combining marks on one letter (Unicode's stream-safe form allows as many, no language writes more than
+four). Bringing a run of them into order takes the square of its length."""
+
+MARKS_LOOKED_FOR_FROM_CHARS = 1_000  # in a shorter text no run is long enough to take time
 
 WORD_CHARS = 40
 """How far a cut moves to fall between words: half a number would be another number."""
@@ -56,6 +76,8 @@ _INVISIBLE = re.compile(f"[{_INVISIBLES}]")
 _UNCLEAN = re.compile(f"[{_OTHER_LINE_ENDS}{_CONTROLS}{_INVISIBLES}]")
 _ASCII_UNCLEAN = bytes({*range(32), 127} - set(b"\t\n"))
 
+_MARK_RUN = re.compile(rf"[^\w\s\x00-\x7f]{{{MARKS_MAX + 1},}}")  # emojis too: marks are told within it
+
 _APOSTROPHES = "\u2018\u2019\u02bc\uff07\u00b4"
 _QUOTES = "\u201c\u201d\u201e\u201f"
 # Lower case, and every control character a blank.
@@ -72,25 +94,73 @@ _TRAILING = (
     "\u060c\u06d4\u0964\u0965"  # Arabic comma, Urdu full stop, dandas
 ) + _QUESTION
 
+
+class Ends(NamedTuple):
+    """What a cut needs of a text: how it begins, how it ends (where it is short, the whole of it), and how
+    many characters it has in all."""
+
+    head: str
+    tail: str
+    chars: int
+
+
 _MARK_CHARS = 50  # the mark of a cut, with the number of a million characters in it
 
 
-def model_text(ticket: Ticket, max_chars: int, left_out: Collection[str] = ()) -> tuple[str, bool]:
+def model_text(
+    ticket: Ticket, max_chars: int, left_out: Collection[str] = (), redactor: Redactor | None = None
+) -> tuple[str, bool]:
     """What the model sees, and whether it was cut to `max_chars`; `left_out` of `quotes`, `signatures`.
 
     The subject in one line, a blank line, the body; then a blank line and a line for each context field.
-    Where there is neither subject nor body it is empty: context alone is nothing to judge.
+    Where there is neither subject nor body it is empty: context alone is nothing to judge. What `redactor`
+    masks is masked before anything is cut, so that no cut leaves half of it.
     """
     subject = _one_line(ticket.subject)
-    body = text_of_html(ticket.body) if ticket.body_format == "html" else ticket.body
-    body = strip(clean(body).strip(), left_out)
+    body, unread_chars = _body(ticket, subject, max_chars, left_out)
     text = f"{subject}\n\n{body}" if subject and body else subject or body
     if not text:
         return "", False
-    context = "\n".join(f"{name}: {_one_line(value)[:MAX_CONTEXT_CHARS]}" for name, value in ticket.context)
+    if redactor is None and not ticket.context and not unread_chars:
+        return cut(text, max_chars)
+    ends, values = Ends(text, text, len(text)), [_one_line(value) for _, value in ticket.context]
+    if redactor is not None:
+        ends, values = _redacted(text, values, redactor, max_chars)
+        if unread_chars:
+            ends = Ends(without_halves(ends.head, MORE), without_halves(ends.tail, MORE), ends.chars)
+    lines = zip(ticket.context, values, strict=True)
+    context = "\n".join(f"{name}: {value[:MAX_CONTEXT_CHARS]}" for (name, _), value in lines)
     room = max_chars - len(context) - 2 if context else max_chars
-    shown, truncated = cut(text, max(room, max_chars // 2))
-    return (f"{shown}\n\n{context}"[:max_chars] if context else shown), truncated
+    shown, truncated = _cut(ends, max(room, max_chars // 2), unread_chars)
+    return (f"{shown}\n\n{context}"[:max_chars] if context else shown), truncated or unread_chars > 0
+
+
+def _body(ticket: Ticket, subject: str, max_chars: int, left_out: Collection[str]) -> tuple[str, int]:
+    """What there is to read in the body, and how many characters were not looked at."""
+    body, unread_chars = ticket.body, 0
+    if ticket.body_format == "html":
+        readable = text_of_html(body, left_out)
+        body, unread_chars = readable.text, readable.unread_chars
+    body = without_embedded(body)
+    room = max(READ_PER_SHOWN * max_chars, READ_CHARS_MIN)
+    if len(body) > room:
+        head_chars = int(room * HEAD_SHARE)
+        unread_chars += len(body) - room
+        body = f"{body[:head_chars]}\n{MORE}\n{body[head_chars - room :]}"
+    body = strip(clean(body).strip(), left_out, subject)
+    return ("" if not subject and is_only_marks(body) else body), unread_chars
+
+
+def _redacted(text: str, values: Sequence[str], redactor: Redactor, max_chars: int) -> tuple[Ends, list[str]]:
+    """The text and the context's values, masked. Of a text that is far too long only its ends are looked at,
+    and so much beyond what may be shown that nothing in it is found by half."""
+    reach = max_chars + MAX_FIND_CHARS
+    if len(text) <= 2 * reach:
+        masked, *values = redactor((text, *values))
+        return Ends(masked, masked, len(masked)), values
+    parts, kept = (text[:reach], text[-reach:]), (slice(max_chars), slice(MAX_FIND_CHARS, None))
+    head, tail, *values = redactor((*parts, *values), kept)
+    return Ends(head, tail, len(text)), values
 
 
 def clean(text: str) -> str:
@@ -99,21 +169,39 @@ def clean(text: str) -> str:
         source = text.encode()
         unclean = len(source.translate(None, _ASCII_UNCLEAN)) < len(source)  # a tenth of a search's price
     else:
+        if len(text) >= MARKS_LOOKED_FOR_FROM_CHARS:
+            text = _MARK_RUN.sub(_few_marks, text)
         unclean = _UNCLEAN.search(text) is not None
     if not unclean:
         return text
     return _CONTROL.sub(" ", _INVISIBLE.sub("", _LINE_END.sub("\n", text)))
 
 
+def _few_marks(found: re.Match[str]) -> str:
+    marks = 0
+    kept = []
+    for char in found[0]:
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        if marks <= MARKS_MAX:
+            kept.append(char)
+    return "".join(kept)
+
+
 def cut(text: str, max_chars: int) -> tuple[str, bool]:
     """Head and tail of a text longer than `max_chars`, with a mark between that says how much is gone."""
     if len(text) <= max_chars:
         return text, False
+    return _cut(Ends(text, text, len(text)), max_chars)
+
+
+def _cut(ends: Ends, max_chars: int, unread_chars: int = 0) -> tuple[str, bool]:
+    if ends.chars <= max_chars:
+        return ends.head, False
     room = max(max_chars - _MARK_CHARS, 0)
     head_chars = int(room * HEAD_SHARE)
-    head = _to_word_end(text[:head_chars])
-    tail = _to_word_end(text[len(text) - (room - head_chars) :][::-1])[::-1]
-    gone = len(text) - len(head) - len(tail)
+    head = _to_word_end(ends.head[:head_chars])
+    tail = _to_word_end(ends.tail[max(len(ends.tail) - (room - head_chars), 0) :][::-1])[::-1]
+    gone = unread_chars + ends.chars - len(head) - len(tail)
     return f"{head}\n[... {gone} characters left out ...]\n{tail}"[:max_chars], True
 
 
@@ -141,8 +229,8 @@ def normalise(text: str) -> str:
 
 
 def text_digest(normalised: str, redact: Sequence[str] = ()) -> str:
-    """Names a text without holding it (contract: the event's `text_digest`): `n2:` and 64 hex digits, or
-    `n2r4f2a:` and 64 where the redaction with that short digest was applied before."""
+    """Names a text without holding it (contract: the event's `text_digest`): `n3:` and 64 hex digits, or
+    `n3r4f2a:` and 64 where the redaction with that short digest was applied before."""
     return f"{digest_prefix(redact)}:{hashlib.sha256(normalised.encode()).hexdigest()}"
 
 
@@ -150,8 +238,8 @@ def digest_prefix(redact: Sequence[str] = ()) -> str:
     """What every digest begins with: texts that were normalised or redacted otherwise are other texts."""
     if not redact:
         return NORMALISER
-    applied = hashlib.sha256("\n".join(sorted(set(redact))).encode()).hexdigest()
-    return f"{NORMALISER}r{applied[:4]}"
+    short = hashlib.sha256("\n".join(applied(redact)).encode()).hexdigest()[:4]
+    return f"{NORMALISER}r{short}"
 
 
 def _one_line(text: str) -> str:

@@ -48,6 +48,10 @@ __all__ = [
 TICKET_FIELDS = tuple(NAMES)
 """The fields that `ticket.fields` may give an own path."""
 
+MAX_TICKETS = 10_000
+"""Of one record, which is one step: so many take half a second, in which nothing else moves, and their events
+are some 10 MB. A value of a megabyte could hold ten times as many."""
+
 PLAIN_FORMATS = frozenset({"auto", "json"})  # those that read the canonical form without an envelope
 TEXT_OR_NONE = frozenset({str, type(None)})
 
@@ -207,6 +211,11 @@ def _plain(raw: Raw) -> Ticket | None:
 def _each(items: list[Any], read: Callable[[Any], Ticket]) -> tuple[Ticket, ...]:
     if not items:
         raise _not_a_ticket("The array is empty: send at least one ticket in it, or no record.")
+    if len(items) > MAX_TICKETS:
+        raise NotATicket(
+            DeadLetterReason.TOO_LARGE,
+            f"The array holds {len(items)} tickets, and a record may hold {MAX_TICKETS}: send fewer in each.",
+        )
     tickets: list[Ticket] = []
     rules: list[PassRule] = []
     for place, item in enumerate(items):

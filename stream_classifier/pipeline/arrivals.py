@@ -11,12 +11,12 @@ from typing import Protocol
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane, Reason
 from stream_classifier.core.corrections import Corrections
-from stream_classifier.core.journey import Ask, Decision, Delivery, Partition, Waiting
+from stream_classifier.core.journey import Decision, Partition, Waiting
 from stream_classifier.core.known import Known
 from stream_classifier.core.tally import Tally
 from stream_classifier.core.ticket import NotATicket, PassedOver, Ticket, TicketReader
 from stream_classifier.core.triage import Triage
-from stream_classifier.lanes.flights import Flights
+from stream_classifier.pipeline.asking import Asking
 from stream_classifier.pipeline.deadlines import Deadlines
 from stream_classifier.pipeline.departures import Departures, Record, from_cache
 from stream_classifier.pipeline.entering import delivery_of, waiting_of
@@ -28,16 +28,6 @@ from stream_classifier.pipeline.storm_watch import StormWatch
 from stream_classifier.pipeline.updates import Fate, Updates
 
 RECORD_OVERHEAD_BYTES = 70  # what a record takes on the wire beside its key and value, about
-
-
-class Lanes(Protocol):
-    """Where new texts are asked."""
-
-    def offer(self, ask: Ask) -> None:
-        """Ask this text in its lane."""
-
-    def withdraw(self, ask: Ask) -> bool:
-        """Take it back, if no call was begun for it."""
 
 
 class Knowledge(Protocol):
@@ -59,8 +49,7 @@ class Arrivals:
     triage: Triage
     corrections: Corrections
     knowledge: Knowledge
-    flights: Flights
-    lanes: Lanes
+    asking: Asking
     departures: Departures
     deadlines: Deadlines
     storms: StormWatch
@@ -68,7 +57,6 @@ class Arrivals:
     now: Callable[[], float]
     questions: int
     cache_name: str
-    max_promoted: int
     first_model_out: Callable[[Lane], bool]
     updates: Updates
     recalls: Mapping[Lane, Recalls] = field(default_factory=dict)  # where `updates` has a store
@@ -106,9 +94,7 @@ class Arrivals:
         rebalance would leave its backlog here, while their new owner may be waiting for our answer."""
         kept = {partition for partition in self._partitions if partition.open}
         if len(kept) < len(self._partitions):
-            for ask in self.flights.unwanted():
-                if not ask.attempts and self.lanes.withdraw(ask):
-                    self.flights.land(ask)
+            self.asking.withdraw_unwanted()
             self._partitions = kept
 
     def _take_value(self, partition: Partition, record: Record, value: bytes) -> None:
@@ -188,7 +174,7 @@ class Arrivals:
             partition.order.enter(record.key, delivery)
         if lane is Lane.URGENT:
             self.deadlines.watch(delivery)
-            self._promote_those_before(delivery)
+            self.asking.promote_those_before(delivery)
         self.updates.enter(delivery)
         for waiting, ready in zip(delivery.tickets, prepared, strict=True):
             self.storms.note(ready.digest)
@@ -240,9 +226,9 @@ class Arrivals:
             self.departures.decide(waiting, before)
         else:
             waiting.takes_fallbacks = self.first_model_out(lane)
-            if self.flights.has(lane, key) or not self.knowledge.look_up(waiting):
+            if self.asking.under_way(lane, key) or not self.knowledge.look_up(waiting):
                 self.tally.add(measures.CACHE, self.cache_name, "miss")
-                self._ask(waiting, lane)
+                self.asking.ask(waiting, lane)
 
     def looked_up(self, waiting: Waiting, known: Known | None) -> None:
         """The backend has answered (or did not in time)."""
@@ -252,47 +238,7 @@ class Arrivals:
         if known is not None:
             self.departures.decide(waiting, from_cache(known))
         elif waiting.live and not waiting.asks:  # else it was promoted meanwhile
-            self._ask(waiting, waiting.delivery.lane)
-
-    def take_back(self, key: bytes) -> list[Waiting]:
-        """The tickets of a text that bulk need not ask any more; none where its call may have begun."""
-        ask = self.flights.get(Lane.BULK, key)
-        if ask is None or ask.attempts or not self.lanes.withdraw(ask):
-            return []
-        self.flights.land(ask)
-        for waiting in ask.waiters:
-            waiting.asks = [other for other in waiting.asks if other is not ask]
-        return [waiting for waiting in ask.waiters if waiting.live and not waiting.asks]
-
-    def _ask(self, waiting: Waiting, lane: Lane) -> None:
-        ask = self.flights.join(waiting, lane, self.now())
-        if ask is not None:
-            self.lanes.offer(ask)
-
-    def _promote_those_before(self, delivery: Delivery) -> None:
-        """An urgent record draws those of its key that stand before it into the urgent lane with it; if
-        they are too many, it will go before them."""
-        if not self.departures.holds(delivery.partition, delivery.key) or delivery.key is None:
-            return
-        before = delivery.partition.order.before(delivery.key, delivery)
-        if len(before) > self.max_promoted:
-            self.departures.overtake(delivery)
-            return
-        for earlier in before:
-            for waiting in earlier.tickets:
-                if waiting.live and all(ask.lane is not Lane.URGENT for ask in waiting.asks):
-                    self._promote(waiting)
-
-    def _promote(self, waiting: Waiting) -> None:
-        """Ask at once. What still gathers for its first batch, and for nobody else, need not be called;
-        what was called has cost something, which stays with it until one of the two is answered."""
-        self.tally.add(measures.PROMOTED)
-        for ask in list(waiting.asks):
-            alone = not any(other.live for other in ask.waiters if other is not waiting)
-            if alone and not ask.attempts and self.lanes.withdraw(ask):
-                self.flights.land(ask)
-                waiting.asks.remove(ask)
-        self._ask(waiting, Lane.URGENT)
+            self.asking.ask(waiting, waiting.delivery.lane)
 
 
 def no_text(questions: int) -> Decision:

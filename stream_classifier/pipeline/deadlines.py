@@ -19,12 +19,14 @@ TIDY_MIN = 1024  # records; a shorter queue is not worth a look
 
 @dataclass(slots=True, kw_only=True)
 class Deadlines:
-    """Watches urgent records. `now` is the loop's clock in seconds."""
+    """Watches urgent records. `now` is the loop's clock in seconds; `given_up` is told of a record before
+    it leaves, `expired` of each of its tickets that had no answer."""
 
     departures: Departures
     deadline_s: float
     questions: int
     now: Callable[[], float]
+    given_up: Callable[[Delivery], None]
     expired: Callable[[Waiting], None]
     _due: deque[Delivery] = field(default_factory=deque)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,6 +56,7 @@ class Deadlines:
 
     def _expire(self, delivery: Delivery) -> None:
         """A person sees it now: with its label if it has one and only its turn is missing."""
+        self.given_up(delivery)
         self.departures.overtake(delivery)
         for waiting in delivery.tickets:
             if waiting.decision is None:

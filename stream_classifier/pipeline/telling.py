@@ -18,7 +18,7 @@ from stream_classifier.core.tally import Tally
 
 log = structlog.get_logger(__name__)
 
-TOLD_CHARS = 200  # of a ticket's id in a line: where a producer puts a text there, a line is not to hold it all
+TOLD_CHARS = 200  # of a ticket's id in a line: a producer may put any text there
 
 
 class Told(TypedDict):

@@ -67,7 +67,7 @@ def new_look_ups(
         fetch=cache.fetch,
         peek=cache.peek,
         looked_up=arrivals.looked_up,
-        take_back=arrivals.take_back,
+        take_back=arrivals.asking.take_back,
         in_flight=leases.in_flight,
         stopping=lambda: gate.stopping,
         tally=arrivals.tally,

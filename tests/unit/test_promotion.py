@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from stream_classifier.core import measures
-from tests.unit.lane_fakes import LATENCY_S, reply, ticket
+from stream_classifier.core.call import Signal
+from tests.unit.lane_fakes import LATENCY_S, failure, reply, sizes, ticket
 from tests.unit.lane_world import World, world
 
 SINGLY: dict[str, Any] = {
@@ -117,3 +118,38 @@ async def test_those_before_that_are_answered_and_wait_their_turn_are_not_asked_
         await w.events(3)
         assert w.urgent.texts == ["now", "slow"]
         assert w.order == [0, 1, 2]
+
+
+# ------------------------------------------------------------------------------- when the urgent lane cannot
+
+
+def another_model() -> dict[str, Any]:
+    return {"llm": {"urgent_model": "gpt-4.1-mini"}, "urgent": {"deadline_s": 30}}
+
+
+async def test_what_was_promoted_with_one_that_meets_its_deadline_is_asked_in_bulk_again() -> None:
+    async with world(**another_model()) as w:
+        w.urgent.script = lambda _: failure(Signal.KEY_REFUSED, status=401)
+        w.read(ticket("one", key=b"k"), ticket("now", key=b"k", urgent=True))
+        events = await w.events(2)
+        assert {event["source"]["offset"]: event["reason"] for event in events} == {0: None, 1: "deadline"}
+        assert sizes(w.bulk.asked) == [1]
+
+
+async def test_one_that_bulk_asks_already_is_not_asked_there_again_at_the_deadline() -> None:
+    async with world(**another_model(), batch={"max_tickets": 1}) as w:
+        w.urgent.script = lambda _: failure(Signal.KEY_REFUSED, status=401)
+        w.bulk.latency_s = lambda _: 50.0
+        w.read(ticket("one", key=b"k"))
+        await asyncio.sleep(2)
+        w.read(ticket("now", key=b"k", urgent=True))
+        await w.events(2)
+        assert sizes(w.bulk.asked) == [1]
+
+
+async def test_an_urgent_ticket_before_another_that_meets_its_deadline_is_not_moved_to_bulk() -> None:
+    async with world(**another_model()) as w:
+        w.urgent.script = lambda _: failure(Signal.KEY_REFUSED, status=401)
+        w.read(ticket("one", key=b"k", urgent=True), ticket("two", key=b"k", urgent=True))
+        await w.events(2)
+        assert w.bulk.asked == []

@@ -66,10 +66,10 @@ def _explained(value: bytes, fault: orjson.JSONDecodeError) -> tuple[str, str]:
     where = f"{fault.msg}, line {fault.lineno} column {fault.colno}"
     if not value.strip():
         return "it is empty", "send a ticket, or a null value if its deletion is meant"
-    if (seems := looks_like(value)) is not None:
-        return where, seems
+    if (known := looks_like(value)) is not None:
+        return known
     if (place := first_bad_byte(value)) is not None:
-        return f"byte {place} is not UTF-8", "let the producer write UTF-8, and not Latin-1 or Windows-1252"
+        return f"byte {place} is not UTF-8", "let the producer write UTF-8, not Latin-1 or Windows-1252"
     if fault.msg.startswith(TOO_DEEP):
         return "it is nested more than 1,024 deep", "send the ticket's own fields"
     if fault.msg.startswith(MORE):
