@@ -3,8 +3,9 @@
 Rules:
 
 - No local variables, no source lines: only where it happened (`file:line function`).
-- The message is kept unless Python is in the habit of quoting the offending value in it: `KeyError('…')`
-  or `invalid literal for int(): '…'` could quote a ticket. Those are told by their type and their frames.
+- The message is kept only where it cannot quote what was being worked on: of our own faults, of the
+  network, and those that Python words without values. `KeyError('…')` or `invalid literal for int(): '…'`
+  could quote a ticket, and so could any library's. Those are told by their type and their frames.
 - The error comes first, then what caused it; the members of a group follow their group.
 - Errors and frames have limits; the innermost frames are kept, since they say where.
 """
@@ -17,11 +18,23 @@ from typing import Any
 
 from structlog.typing import EventDict, WrappedLogger
 
+from stream_classifier.core.faults import OperatorFault
+
 MAX_ERRORS = 8  # of a chain or a group: enough for a cause of a cause in each lane
 MAX_FRAMES = 20  # of each error
 MAX_MESSAGE_CHARS = 500
 
-_QUOTES_VALUES = (ValueError, LookupError, AssertionError)
+_QUOTES_NOTHING = (
+    OperatorFault,
+    OSError,  # a system call and a file or an address
+    ArithmeticError,
+    AttributeError,
+    ImportError,
+    NameError,
+    BaseExceptionGroup,
+)
+_SPEAKS_OF_CONNECTIONS = ("aiokafka", "redis")
+"""Libraries whose errors name brokers, topics and their own states, never what a record holds."""
 
 Described = dict[str, Any]
 
@@ -46,7 +59,8 @@ def describe_exception(_logger: WrappedLogger, _method: str, event_dict: EventDi
 
 def message_of(error: BaseException) -> str | None:
     """What the error says of itself, on one line; None where it may quote what was being worked on."""
-    if isinstance(error, _QUOTES_VALUES):
+    library = type(error).__module__.partition(".")[0]
+    if not isinstance(error, _QUOTES_NOTHING) and library not in _SPEAKS_OF_CONNECTIONS:
         return None
     said = " ".join(str(error).split())
     return said[:MAX_MESSAGE_CHARS] or None

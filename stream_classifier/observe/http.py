@@ -5,12 +5,15 @@ Rules:
 - Read-only: GET and HEAD, nothing may be stored, nothing may be embedded.
 - The service owns the signals, the log and the loop; the server is a guest in all three.
 - Shutdown does not wait for a client: what is not sent within `STOP_GRACE_S` is cut off.
+- Who says nothing does not hold a connection for long (`guest.py`).
+- A handler may have its own connection cut off (`feed.CUT`), where the other end takes nothing any more.
 """
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -18,13 +21,14 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stream_classifier.core.faults import OperatorFault
+from stream_classifier.observe.guest import Guest
 from stream_classifier.observe.health import Health, Report
+from stream_classifier.observe.live.feed import CUT, Feed
+from stream_classifier.observe.live.page import CONTENT_SECURITY_POLICY, page
 from stream_classifier.observe.metrics import render
-from stream_classifier.observe.page import CONTENT_SECURITY_POLICY, page
-from stream_classifier.observe.summary import Snapshot
 
 STOP_GRACE_S = 0.5  # with the server's own ticks the whole stop stays under a second
 
@@ -38,8 +42,9 @@ _HEADERS = [
 ]
 
 
-def build_app(health: Health, registry: CollectorRegistry, snapshot: Callable[[], Snapshot]) -> Starlette:
-    """The routes: `/healthz`, `/readyz`, `/metrics` and `/`. They run in the event loop, in order."""
+def build_app(health: Health, registry: CollectorRegistry, feed: Feed) -> Starlette:
+    """The routes: `/healthz`, `/readyz`, `/metrics`, `/` and `/events`. They run in the event loop, in order;
+    the last one goes on until its client goes or the feed ends."""
 
     async def healthz(_request: Request) -> Response:
         return _probe(health.liveness())
@@ -52,9 +57,12 @@ def build_app(health: Health, registry: CollectorRegistry, snapshot: Callable[[]
         return Response(body, headers={"Content-Type": content_type})
 
     async def front(_request: Request) -> Response:
-        return HTMLResponse(page(health.liveness(), health.readiness(), snapshot()))
+        return HTMLResponse(page(feed.view()))
 
-    handlers = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/": front}
+    async def events(_request: Request) -> Response:
+        return feed.stream()
+
+    handlers = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/": front, "/events": events}
     return Starlette(routes=[Route(path, handler, methods=["GET"]) for path, handler in handlers.items()])
 
 
@@ -64,13 +72,15 @@ def _probe(report: Report) -> JSONResponse:
 
 
 @asynccontextmanager
-async def serve(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
-    """Serve `app` for the length of the block; the value is the address, `http://host:port`.
+async def serve(app: ASGIApp, host: str, port: int, guest: type[Guest] = Guest) -> AsyncIterator[str]:
+    """Serve `app` for the length of the block; the value is the address, `http://host:port`. Each
+    connection is a `guest`.
 
     Port 0 takes any free port. Raises `OperatorFault` where the address cannot be had.
     """
     listener = _listen(host, port)
-    server = _GuestServer(_config(app))
+    server = _GuestServer(_config(app, guest))
+    server.config.app = server.cuttable(app)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="http-server")
     try:
         yield _address(listener)
@@ -85,12 +95,26 @@ class _GuestServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    def cuttable(self, app: ASGIApp) -> ASGIApp:
+        """The app, whose requests can have their connection cut off."""
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+        async def run(scope: Scope, receive: Receive, send: Send) -> None:
+            scope[CUT] = partial(self._cut, scope.get("client"))
+            await app(scope, receive, send)
+
+        return run
+
+    def _cut(self, client: tuple[str, int] | None) -> None:
+        for connection in list(self.server_state.connections):
+            if client is not None and connection.transport.get_extra_info("peername")[:2] == client:
+                connection.transport.abort()
+
+
+def _config(app: ASGIApp, guest: type[Guest]) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="none",
-        http="h11",
+        http=guest,
         ws="none",
         lifespan="off",
         log_config=None,

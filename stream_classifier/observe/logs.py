@@ -44,11 +44,13 @@ def configure(
     *,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], float] = time.time,
+    recent: Processor | None = None,
 ) -> Flush:
     """Send all logging of this process, the libraries' too, to `stream` (by default standard error).
 
     `auto` is `console` on a terminal, else `json`. `clock` counts the limiter's seconds, `now` gives the
-    lines' Unix time. Returns what announces the lines still held back; call it last.
+    lines' Unix time. `recent`, where given, is shown each line before it is written. Returns what announces
+    the lines still held back; call it last.
     """
     stream = stream or sys.stderr
     limiter = EventLimiter(max_per_event_per_s, clock=clock, announce=_announce)
@@ -59,6 +61,7 @@ def configure(
             _add_head(now),
             describe_exception,
             mask_secrets,
+            *([recent] if recent else []),
             *_renderers(log_format, stream),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -1,7 +1,8 @@
 """The tally as Prometheus metrics, read when somebody scrapes: counting a ticket costs nothing extra.
 
 A name is `stream_classifier_` and the measure's own. A counter without dimensions stands at 0 from the
-start, so that `rate()` sees its first step; a row with labels appears with its first count.
+start, and so do the rows that a measure names, so that `rate()` sees their first step; any other row appears
+with its first count.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -85,7 +86,7 @@ def _histogram(measure: Measure, rows: Mapping[tuple[str, ...], Histogram]) -> M
 def _from_start(
     measure: Measure, rows: Mapping[tuple[str, ...], Row], zero: Row
 ) -> Iterator[tuple[tuple[str, ...], Row]]:
-    """The rows; a measure without dimensions has its one row from the start."""
-    yield from rows.items()
-    if not measure.labels and not rows:
-        yield (), zero
+    """The rows; those that are there from the start (the one row of a measure without dimensions) first."""
+    from_start = measure.rows or (() if measure.labels else ((),))
+    yield from ((row, rows.get(row, zero)) for row in from_start)
+    yield from ((row, value) for row, value in rows.items() if row not in from_start)

@@ -15,12 +15,12 @@ from stream_classifier.core.answer import Lane
 from stream_classifier.core.corrections import Corrections
 from stream_classifier.core.event import EventWriter
 from stream_classifier.core.known import Known, expiry
-from stream_classifier.core.ladder import Ladder
+from stream_classifier.core.ladder import Ladder, Ladders, Rung
 from stream_classifier.core.prices import Price, Prices, SingleCalls
 from stream_classifier.core.prompt import Prompt
 from stream_classifier.core.tally import Tally
 from stream_classifier.core.text import digest_prefix
-from stream_classifier.core.ticket import TicketReader
+from stream_classifier.core.ticket import Decoder, TicketReader
 from stream_classifier.core.tokens import ReplyBudget, TokenEstimator
 from stream_classifier.core.triage import Triage
 from stream_classifier.core.updates import scope
@@ -33,6 +33,7 @@ from stream_classifier.llm.client import OpenAIClient
 from stream_classifier.observe.tracing import Tracing
 from stream_classifier.pipeline.answers import Answers
 from stream_classifier.pipeline.arrivals import Arrivals
+from stream_classifier.pipeline.asking import Asking
 from stream_classifier.pipeline.corrected import Corrected
 from stream_classifier.pipeline.deadlines import Deadlines
 from stream_classifier.pipeline.departures import Departures, Outbox
@@ -42,6 +43,7 @@ from stream_classifier.pipeline.recalls import Recalls
 from stream_classifier.pipeline.refreshing import Refreshing
 from stream_classifier.pipeline.storm_watch import StormWatch
 from stream_classifier.pipeline.telling import Telling
+from stream_classifier.pipeline.ticket_memory import TicketMemory
 from stream_classifier.pipeline.updates import Updates
 from stream_classifier.service.calling import (
     calls_at_once,
@@ -72,14 +74,16 @@ class Builder:
         self.rng = Random()
         self.taxonomy = settings.taxonomy
         self.questions = len(settings.taxonomy.questions)
-        self.prompt = Prompt(settings.taxonomy)
+        rung = Rung(settings.llm.reply_format)
+        self.prompt = Prompt(settings.taxonomy, schema_sent=rung is Rung.JSON_SCHEMA)
         self.models = first_models(settings)
         self.estimators = {model: TokenEstimator() for model in self.models.values()}
         self.estimate = self.estimators[settings.llm.model].estimate
         self.prices = Prices({m: Price(**p.model_dump()) for m, p in settings.llm.prices.items()})
-        self.ladders: dict[str, Ladder] = {}  # one endpoint: what one lane learns of it serves both
+        self.ladders = Ladders(lambda: Ladder(rung=rung))  # one endpoint: what one lane learns serves both
         self.batch_prefix = uuid4().hex[:BATCH_PREFIX_CHARS]
         self.heard: Callable[[Called], None] = nobody_hears  # of each call that has ended
+        self.decoder: Decoder | None = None  # reads values that need not be JSON
 
     def cache(self) -> Cache:
         """The cache that the settings name."""
@@ -102,25 +106,34 @@ class Builder:
         asking = {lane: new_answering(self.settings, lane, prober, answers) for lane in Lane}
         lanes.bulk = new_bulk_lane(self.settings, asking[Lane.BULK], now=self.now, clock=self.clock)
         lanes.urgent = UrgentLane(answering=asking[Lane.URGENT])
+        asks = Asking(
+            flights=flights,
+            lanes=lanes,
+            departures=departures,
+            tally=self.tally,
+            now=self.now,
+            max_promoted=self.settings.urgent.max_promoted,
+        )
         deadlines = Deadlines(
             departures=departures,
             deadline_s=self.settings.urgent.deadline_s,
             questions=self.questions,
             now=self.now,
+            given_up=asks.give_back_those_before,
             expired=answers.leave,
         )
         corrections = self.corrections()
         arrivals = self._arrivals(
             corrections=corrections,
             knowledge=knowledge,
-            flights=flights,
-            lanes=lanes,
+            asking=asks,
             departures=departures,
             deadlines=deadlines,
             gate=gate,
             updates=updates,
+            refreshing=self._refreshing(lanes.bulk) if self.settings.cache.refresh else None,
         )
-        if updates.store is not None:
+        if updates.memory.store is not None:
             recalls = {lane: Recalls(recall=updates.recall, recalled=arrivals.recalled) for lane in Lane}
             arrivals.recalls = recalls
         for lane in Lane:
@@ -149,9 +162,11 @@ class Builder:
         return Updates(
             skips=self.settings.ticket.on_update == "skip_unchanged",
             models=self.models,
-            store=cache if cache.keeps_notes else None,
-            stream=scope(kafka.group_id, kafka.input_topic, kafka.output_topic),
-            clock=self.clock,
+            memory=TicketMemory(
+                store=cache if cache.keeps_notes else None,
+                stream=scope(kafka.group_id, kafka.input_topic, kafka.output_topic),
+                clock=self.clock,
+            ),
             tally=self.tally,
         )
 
@@ -219,12 +234,12 @@ class Builder:
         *,
         corrections: Corrections,
         knowledge: Knowledge,
-        flights: Flights,
-        lanes: Lanes,
+        asking: Asking,
         departures: Departures,
         deadlines: Deadlines,
         gate: Gate,
         updates: Updates,
+        refreshing: Refreshing | None,
     ) -> Arrivals:
         triage = self.triage()
         return Arrivals(
@@ -233,8 +248,7 @@ class Builder:
             triage=triage,
             corrections=corrections,
             knowledge=knowledge,
-            flights=flights,
-            lanes=lanes,
+            asking=asking,
             departures=departures,
             deadlines=deadlines,
             storms=StormWatch(tally=self.tally, now=self.now),
@@ -242,10 +256,9 @@ class Builder:
             now=self.now,
             questions=self.questions,
             cache_name=knowledge.cache.backend,
-            max_promoted=self.settings.urgent.max_promoted,
             first_model_out=lambda lane: gate.breaker(self.models[lane]).open,
             updates=updates,
-            refreshing=self._refreshing(lanes.bulk) if self.settings.cache.refresh else None,
+            refreshing=refreshing,
         )
 
     def _refreshing(self, bulk: BulkLane) -> Refreshing:
@@ -263,6 +276,7 @@ class Builder:
             max_bytes=ticket.max_bytes,
             context_fields=ticket.context_fields,
             fields=ticket.fields,
+            decoder=self.decoder,
         )
 
     def preparer(self, triage: Triage) -> Preparer:

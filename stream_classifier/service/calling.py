@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.batch import BatchPolicy
 from stream_classifier.core.gatherings import Gatherings
-from stream_classifier.core.ladder import Ladder
+from stream_classifier.core.ladder import Ladders
 from stream_classifier.core.prices import Prices
 from stream_classifier.core.tally import Tally
 from stream_classifier.lanes.answering import Answering, Sink
@@ -31,9 +31,7 @@ def first_models(settings: Settings) -> dict[Lane, str]:
     return {Lane.BULK: settings.llm.model, Lane.URGENT: settings.llm.urgent_model}
 
 
-def new_clients(
-    settings: Settings, environ: Mapping[str, str], ladders: dict[str, Ladder]
-) -> dict[Lane, OpenAIClient]:
+def new_clients(settings: Settings, environ: Mapping[str, str], ladders: Ladders) -> dict[Lane, OpenAIClient]:
     """A client a lane: connections that one lane has used up are not the other's concern. What one learns of
     the endpoint serves both, in `ladders`."""
     llm = settings.llm

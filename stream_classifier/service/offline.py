@@ -14,7 +14,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
 
 from stream_classifier.core.answer import Lane
@@ -98,17 +97,14 @@ class SettlingOutbox:
         self.settle(Settled(offset=offset, rejection=rejection))
 
 
-def _settle_passed_over(settle: Settle, offset: int, passed: PassedOver) -> None:
-    """A record without a ticket to classify: a row of a file must be told of, like any other."""
-    settle(Settled(offset=offset, rejection=Rejection(reason=passed.rule, sentence=passed.sentence)))
-
-
 class Offline:
     """A pipeline that runs. Records go in by `take`; what becomes of them is told to `settle`, in any
     order."""
 
-    def __init__(self, pipeline: Pipeline, name: str, wall_ms: Callable[[], int]) -> None:
+    def __init__(self, pipeline: Pipeline, name: str, wall_ms: Callable[[], int], settle: Settle) -> None:
         self.pipeline = pipeline
+        self.pipeline.arrivals.passed_over = self._passed_over
+        self._settle = settle
         self._partition = Partition(topic=name, number=0, ledger=Ledger(start=0))
         self._wall_ms = wall_ms
         self._asking: list[asyncio.Task[None]] = []
@@ -117,6 +113,11 @@ class Offline:
         """Take a record; offsets must rise."""
         record = OfflineRecord(offset=offset, value=value, timestamp=self._wall_ms(), headers=headers)
         self.pipeline.arrivals.take(self._partition, [record])
+
+    def _passed_over(self, offset: int, passed: PassedOver) -> None:
+        """What holds no ticket to classify is told of, too: whoever gave it waits for all of them."""
+        rejection = Rejection(reason=passed.rule, sentence=passed.sentence)
+        self._settle(Settled(offset=offset, rejection=rejection))
 
     async def finish(self, within_s: float) -> None:
         """Begin no call any more, and wait so long for those under way."""
@@ -164,7 +165,6 @@ async def open_offline(
             builder.heard = overseer.heard
             providers = {lane: overseer.provider(client) for lane, client in clients.items()}
         pipeline = builder.pipeline(cache, providers, SettlingOutbox(settle))
-        pipeline.arrivals.passed_over = partial(_settle_passed_over, settle)
-        offline = Offline(pipeline, name, lambda: round(builder.clock() * 1000))
+        offline = Offline(pipeline, name, lambda: round(builder.clock() * 1000), settle)
         await stack.enter_async_context(offline.running())
         yield offline

@@ -38,9 +38,11 @@ from stream_classifier.observe.metrics import new_registry
 from stream_classifier.observe.process import declare_process
 from stream_classifier.observe.summary import Summary
 from stream_classifier.observe.tracing import tracing
+from stream_classifier.registry.schemas import Schemas
 from stream_classifier.service.building import Builder
 from stream_classifier.service.contact import Contact
 from stream_classifier.service.parts import Pipeline
+from stream_classifier.service.schemas import open_schemas
 from stream_classifier.service.showing import LimitsTold, Showing
 from stream_classifier.service.watching import Watch
 from stream_classifier.settings import Settings, kafka_now
@@ -71,6 +73,7 @@ class Service:
         self.recent = recent or Recent()
         self.http_address: str | None = None
         self.session: Session | None = None
+        self._schemas: Schemas | None = None
         self._environ = environ
         self._credentials = Credentials(lambda: kafka_now(settings, environ))
         self._stopping = asyncio.Event()
@@ -103,6 +106,9 @@ class Service:
         delivery = new_delivery(self._credentials, self.tally, lambda: self.session, acknowledged)
         told = LimitsTold(now)
         builder.heard = told.heard
+        schemas = open_schemas(settings, self._environ, self.tally)
+        self._schemas = await stack.enter_async_context(schemas)
+        builder.decoder = self._schemas.decode if self._schemas else None
         pipeline = builder.pipeline(cache, clients, delivery.outbox)
         watch = Watch(
             tally=self.tally,
@@ -180,6 +186,7 @@ class Service:
                     "history": history.run(),
                     "summary": summary.report_every(SUMMARY_S),
                     **pipeline.upkeep(),
+                    **({"schemas": self._schemas.run()} if self._schemas else {}),
                 }.items()
             ]
             asking = [tasks.create_task(lanes.bulk.run()), tasks.create_task(lanes.urgent.run())]
@@ -236,6 +243,7 @@ class Service:
                 outgoing=delivery.outbox,
                 committing=delivery.committing,
                 known=delivery.outbox.items.partitions(kafka.input_topic),
+                reader=self._schemas,
                 tally=self.tally,
                 now=asyncio.get_running_loop().time,
                 beat=beat,

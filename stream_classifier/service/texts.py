@@ -28,6 +28,7 @@ def new_preparer(
         max_chars=settings.ticket.max_chars,
         left_out=settings.ticket.strip,
         isolate_tenants=settings.batch.isolate_tenants,
+        redact=settings.ticket.redact,
     )
 
 

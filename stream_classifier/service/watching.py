@@ -186,7 +186,11 @@ class Watch:
         if session is None:
             return {}
         full = len(session.assignment.partitions) if session.backpressure.full else 0
-        return {("bounds",): full, ("map",): len(session.commits.full_maps)}
+        return {
+            ("bounds",): full,
+            ("map",): len(session.commits.full_maps),
+            ("schema",): len(session.unread.waiting()),
+        }
 
     def _positions(self) -> GaugeRows:
         session = self.session()

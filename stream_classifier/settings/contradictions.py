@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
+from stream_classifier.settings.reach import is_exposed
 from stream_classifier.settings.root import Settings
 
 
@@ -73,6 +74,12 @@ def _fallbacks_priced(group: str) -> Rule:
 TOPICS = ("input_topic", "output_topic", "dead_letter_topic", "overrides_topic")
 PASSWORDS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
+
+def _registry(settings: Settings) -> str:
+    url = settings.kafka.schema_registry_url
+    return "" if url is None else url.get_secret_value()
+
+
 KAFKA_RULES = (
     *(_distinct(one, other) for one, other in combinations(TOPICS, 2)),
     Rule(
@@ -105,12 +112,26 @@ KAFKA_RULES = (
         lambda s: s.kafka.sasl_mechanism is not None or not s.kafka.security_protocol.startswith("SASL"),
         "is missing; set how to log in: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER",
     ),
+    Rule(
+        ("kafka.schema_registry_url",),
+        lambda s: not ("@" in _registry(s) and is_exposed(_registry(s))),
+        "begins with http:// and leads out of your network: whoever is on the way could read the password;"
+        " begin it with https://",
+    ),
     _with_login("sasl_mechanism"),
     _with_login("sasl_username"),
     _with_login("sasl_password"),
     _login_needs("sasl_username", *PASSWORDS),
     _login_needs("sasl_password", *PASSWORDS, "OAUTHBEARER"),
-    _with_tls("ssl_ca_file"),
+    Rule(
+        ("kafka.ssl_ca_file", "kafka.security_protocol", "kafka.schema_registry_url"),
+        lambda s: (
+            s.kafka.ssl_ca_file is None
+            or s.kafka.security_protocol.endswith("SSL")
+            or s.kafka.schema_registry_url is not None
+        ),
+        "is set, but nothing is encrypted; take it out, or set kafka.security_protocol to SSL or SASL_SSL",
+    ),
     _with_tls("ssl_cert_file"),
     _with_tls("ssl_key_file"),
     Rule(
@@ -135,6 +156,12 @@ LANE_RULES = (
         ("llm.headers", "llm.api_key"),
         lambda s: s.llm.api_key is None or "authorization" not in map(str.lower, s.llm.headers),
         "holds Authorization, which llm.api_key sets; keep one of the two",
+    ),
+    Rule(
+        ("llm.base_url",),
+        lambda s: not is_exposed(s.llm.base_url),
+        "begins with http:// and leads out of your network: whoever is on the way could read the key and the"
+        " tickets; begin it with https://",
     ),
     Rule(
         ("llm.fallback_models", "llm.model"),

@@ -108,6 +108,6 @@ class Kafka(Group):
     transaction_timeout_s: Seconds = Field(default=10, ge=1, le=TRANSACTION_MAX_S)
     """With `exactly-once`: how long a dead replica's open transaction can hold readers back."""
     schema_registry_url: RegistryUrl | None = None
-    """Where schemas are looked up. A password in it is a secret."""
+    """Where schemas of Avro and JSON Schema values are looked up. User and password in it are secrets."""
     key_order: bool = True
     """Publish two events of one key in the order in which they came."""

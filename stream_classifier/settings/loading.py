@@ -21,7 +21,6 @@ from stream_classifier.settings.expected import leaves, sentence
 from stream_classifier.settings.location import Loc, dotted, parse_dotted
 from stream_classifier.settings.reading import Reading, read
 from stream_classifier.settings.root import Settings
-from stream_classifier.settings.unavailable import unavailable
 from stream_classifier.settings.yaml_file import YamlFile, read_yaml
 
 TAXONOMY_FILE = "its file"
@@ -66,9 +65,7 @@ def _check(tree: dict[str, Any], reading: Reading) -> tuple[Settings, list[Fault
     settings, errors = _validate(tree)
     faults = [Fault(dotted(e["loc"]), sentence(e, Settings), reading.origin(e["loc"])) for e in errors]
     faulty = _settings_at({dotted(error["loc"][:2]) for error in errors})
-    refused = dict(unavailable(settings, faulty))
-    faults += [_fault(text, reading, path) for path, text in refused.items()]
-    rules = contradictions(settings, faulty | refused.keys())
+    rules = contradictions(settings, faulty)
     return settings, faults + [_fault(rule.sentence, reading, *rule.paths) for rule in rules]
 
 

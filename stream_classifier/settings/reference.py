@@ -14,7 +14,6 @@ from pydantic.fields import FieldInfo
 from stream_classifier.settings.expected import expected, leaves
 from stream_classifier.settings.kinds import format_bytes
 from stream_classifier.settings.root import Settings
-from stream_classifier.settings.unavailable import UNAVAILABLE
 
 BY_RULE = {"llm.urgent_model": "as `llm.model`", "llm.prices": "known models", "taxonomy": "none: a fault"}
 HEAD = "| key | default | takes | meaning |\n| --- | --- | --- | --- |"
@@ -26,10 +25,8 @@ def table() -> str:
 
 
 def _rows() -> Iterator[tuple[str, str, str, str]]:
-    missing = {path: "" if asked_for is bool else f": {what}" for path, asked_for, what, _ in UNAVAILABLE}
     for path, field in leaves(Settings):
-        note = f" Not in this version{missing[path]}." if path in missing else ""
-        yield f"`{path}`", _default(path, field), expected(field), f"{field.description}{note}"
+        yield f"`{path}`", _default(path, field), expected(field), field.description or ""
 
 
 def _default(path: str, field: FieldInfo) -> str:

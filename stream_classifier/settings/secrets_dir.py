@@ -16,6 +16,7 @@ from stream_classifier.settings.kafka import Kafka
 from stream_classifier.settings.root import Settings
 
 API_KEY_FILE = "llm__api_key"
+REGISTRY_FILE = "kafka__schema_registry_url"
 LOGIN_FILES = {"sasl_username": "kafka__sasl_username", "sasl_password": "kafka__sasl_password"}
 
 
@@ -48,6 +49,12 @@ def kafka_now(settings: Settings, environ: Mapping[str, str]) -> Kafka:
     if "sasl_password" in login:
         login["sasl_password"] = SecretStr(login["sasl_password"])
     return settings.kafka.model_copy(update=login)
+
+
+def registry_url_now(settings: Settings, environ: Mapping[str, str]) -> SecretStr | None:
+    """`kafka.schema_registry_url` as it is now, in the same way."""
+    text = _read_now(REGISTRY_FILE, environ)
+    return SecretStr(text.strip()) if text else settings.kafka.schema_registry_url
 
 
 def _read_now(file: str, environ: Mapping[str, str]) -> str:

@@ -68,7 +68,7 @@ class Ticket(Group):
     """How a record's value is read."""
 
     format: Format = "auto"
-    """The form of the values; `auto` tells bare JSON and CloudEvents apart by themselves."""
+    """The form of the values; `auto` tells them apart by what they hold (docs/formats.md)."""
     fields: Paths = Field(default_factory=dict)
     """Where fields stand in values of your own form: `body: payload.text`."""
     max_bytes: Bytes = Field(default=1 << 20, ge=1 << 10, le=256 << 20)

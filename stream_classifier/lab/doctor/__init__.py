@@ -10,5 +10,5 @@ In reading order:
 * `provider`   the endpoint, the key, the models and what they can do
 * `trip`       one real ticket through the service's own lanes, without publishing anything
 * `passage`    one made-up ticket through the topics and the replicas that run, where that is asked for
-* `cache`      reading and writing where answers are kept
+* `cache`      reading and writing where answers are kept; `registry`: where schemas stand
 """

@@ -11,6 +11,7 @@ from stream_classifier.lab.doctor.checks import Line, examine, fault, ok
 from stream_classifier.lab.doctor.holdings import Holdings
 from stream_classifier.lab.doctor.passage import Passage
 from stream_classifier.lab.doctor.provider import PROVIDER, Provider
+from stream_classifier.lab.doctor.registry import RegistryCheck
 from stream_classifier.lab.doctor.trip import Agree, Trip
 from stream_classifier.lab.doctor.way import Way
 from stream_classifier.service.building import Builder
@@ -35,7 +36,8 @@ async def examination(
     yield ok(SETTINGS, f"They hold together (digest {settings.digest}).")
     brokers = [*Way(kafka).checks(), *holdings.checks(), *backlog.checks()]
     good: set[str] = set()
-    async for line in examine([*brokers, *CacheCheck(settings).checks()], trying, good):
+    stores = [*RegistryCheck(settings, environ).checks(), *CacheCheck(settings).checks()]
+    async for line in examine([*brokers, *stores], trying, good):
         yield line
     async with AsyncExitStack() as stack:
         try:

@@ -113,7 +113,7 @@ class Provider:
         takes, left_out = RUNGS[ladder.rung], _left_out(ladder)
         if outcome.signal is not Signal.ANSWERED:
             yield note(_of(REPLY, model), f"To a harmless record it gave no whole answer: {outcome.detail}")
-        elif ladder.rung is Rung.JSON_SCHEMA and not left_out:
+        elif ladder.rung == self._builder.settings.llm.reply_format and not left_out:
             yield ok(_of(REPLY, model), f"In form; it takes {takes}.")
         else:
             refused = f" It refuses {', '.join(left_out)}." if left_out else ""
