@@ -23,9 +23,9 @@ COPY pyproject.toml README.md LICENSE ./
 COPY stream_classifier stream_classifier
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_CONSTRAINT=/src/constraints.txt
 RUN /build/bin/pip wheel --quiet --no-deps --wheel-dir /wheels .
-# `redis` for cache.backend redis, `otel` for traces.
+# `redis` for cache.backend redis, `registry` for kafka.schema_registry_url, `otel` for traces.
 RUN /build/bin/pip --python /opt/stream-classifier/bin/python install --quiet --only-binary :all: --no-compile \
-        "$(ls /wheels/*.whl)[redis,otel]"
+        "$(ls /wheels/*.whl)[redis,registry,otel]"
 
 # ------------------------------------------------------------------------------- the root file system
 
@@ -70,7 +70,7 @@ ENV PATH=/opt/stream-classifier/bin:/usr/bin \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 # Without a shell: a wheel that misses a library, or a module of Python's that was left out, ends the build here.
 # Every command, and what the extras are for; not the demo, whose broker is not in the image.
-RUN ["python", "-c", "from stream_classifier import cli; [cli.function_of(name) for name in cli.COMMANDS if name != 'demo']; import stream_classifier.cache.redis, stream_classifier.observe.trace_export"]
+RUN ["python", "-c", "from stream_classifier import cli; [cli.function_of(name) for name in cli.COMMANDS if name != 'demo']; import stream_classifier.cache.redis, stream_classifier.observe.trace_export, stream_classifier.registry.avro"]
 
 # By number: Kubernetes' runAsNonRoot does not look names up.
 USER 10001:10001

@@ -15,13 +15,17 @@ PYTHON ?= $(shell for python in $(CANDIDATES); do $$python $(IS_NEW_ENOUGH) && {
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench faults soak chaos coverage clean
+.PHONY: help demo test check format bench faults soak chaos coverage sbom audit clean
 
 help: ## says what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-demo ## the whole journey on this machine, to its summary: nothing to sign up for
 	@$(BIN)/stream-classifier demo $(ARGS)
+
+# Python keeps what it has compiled, also where the environment forbids it, as containers do: a test run starts
+# some hundred processes, and each would compile the whole service again.
+test soak chaos: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(VENV)/.installed-dev ## all tests but the long ones, against real brokers where they can be had
 	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
@@ -51,6 +55,33 @@ chaos: $(VENV)/.installed-dev ## every promise through kills, freezes and broker
 coverage: $(VENV)/.installed-dev ## which lines and branches no test reaches
 	@$(BIN)/coverage run -m pytest $(ARGS)
 	@$(BIN)/coverage report
+
+# What an installation of the service holds, with all its extras and nothing of ours for tests; and what looks
+# at it, apart from both.
+PRODUCT := .tools/product
+AUDIT := .tools/audit
+AUDIT_TOOLS := cyclonedx-bom==7.5.0 pip-audit==2.10.1
+
+sbom: $(PRODUCT)/.installed $(AUDIT)/.installed ## a bill of materials, CycloneDX: dist/sbom.json
+	@mkdir -p dist
+	@$(AUDIT)/bin/cyclonedx-py environment $(PRODUCT) --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
+	@echo dist/sbom.json >&2
+
+audit: $(PRODUCT)/.installed $(AUDIT)/.installed ## known weaknesses of what is installed; needs pypi.org
+	@$(PRODUCT)/bin/python -m pip list --format=freeze --disable-pip-version-check --exclude stream-classifier \
+	    --exclude pip --exclude setuptools >$(AUDIT)/installed.txt
+	@$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --requirement $(AUDIT)/installed.txt $(ARGS)
+
+$(PRODUCT)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@rm -rf $(PRODUCT) && $(BIN)/python -m venv $(PRODUCT)
+	@$(PRODUCT)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	    '.[otel,redis,registry]'
+	@touch $@
+
+$(AUDIT)/.installed: Makefile | $(BIN)/python
+	@rm -rf $(AUDIT) && $(BIN)/python -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check $(AUDIT_TOOLS)
+	@touch $@
 
 clean: ## removes everything that make has made: .venv, the fetched Kafka, caches
 	@rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist

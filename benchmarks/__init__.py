@@ -8,6 +8,7 @@ The claims:
     delivery    both delivery modes: known tickets a second, and an urgent ticket's time
     limits      an account's limits, used up and kept, by one replica and by four that share it
     memory      the service's memory before a million tickets and a provider that is far too slow
+    cost        tokens sent and received, over what no prompt can go below
     cache       look-ups and writes a second of each cache backend, and how soon it opens (docs/cache.md)
     projection  what `profile` projects, against the recommended configuration run
     faults      what becomes of tickets while the provider fails (`make faults`; docs/reliability.md)
@@ -16,5 +17,7 @@ What they stand on: `kafka` (a real Apache Kafka, its topics), `processes` (the 
 provider and the bare loop, each a process of its own that can be paused), `figures`, `schedule` and
 `limits_log` (the arithmetic), `report` (the table and the JSON). The faults need no Kafka: `stand` (the
 service between an embedded broker and a simulated provider), `fault_tickets` and `fault_rows` (the failures,
-and what must come of each), `grades` and `fault_findings` (the arithmetic), `fault_report` (the tables).
+and what must come of each), `grades` and `fault_findings` (the arithmetic), `fault_report` (the tables). Nor
+does the cost: `cost_wire` (the service, overheard), `cost_account` (the arithmetic), `cost_ranks` (the
+tokenizer), `cost_taxonomies`, `cost_report`.
 """

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,9 @@ import typer
 
 from benchmarks import (
     cache,
+    cost,
+    cost_ranks,
+    cost_report,
     delivery,
     fault_report,
     faults,
@@ -20,7 +24,11 @@ from benchmarks import (
     limits,
     memory,
     projection,
+    redaction,
     report,
+    rolling_restart,
+    scrape,
+    updates,
     urgent,
 )
 from benchmarks.figures import Findings
@@ -56,14 +64,32 @@ def measure_hot_path(
 
 @app.command("goodput")
 def measure_goodput(
+    *,
     source: Annotated[
         Path | None, typer.Option("--input", metavar="FILE", help="JSONL or CSV; none: made tickets.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="So many rows at most.")] = 6_000,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="So many rows at most (default: enough for each place).")
+    ] = None,
+    concurrency: Annotated[
+        list[int] | None, typer.Option(min=1, max=256, help="Calls at once (default: 8); may be repeated.")
+    ] = None,
+    latency_s: Annotated[float, typer.Option("--latency", min=0, help="Of a call, in seconds.")] = 0.3,
+    tokens_per_s: Annotated[int, typer.Option(min=1, help="Written by the provider in a second.")] = 100,
     json: JsonFile = None,
 ) -> None:
-    """A backlog through a slow provider, against the ideal schedule of the same calls (2 minutes)."""
-    run({"goodput": lambda servers, directory: goodput.measure(servers, directory, source, limit)}, json)
+    """A backlog through a slow provider, against the ideal schedule of the same calls (2 minutes each)."""
+    paces = [
+        goodput.Pace(concurrency=each, latency_s=latency_s, tokens_per_s=tokens_per_s)
+        for each in concurrency or (8,)
+    ]
+    run({f"goodput-{pace.concurrency}": partial(_goodput, source, limit, pace) for pace in paces}, json)
+
+
+async def _goodput(
+    source: Path | None, limit: int | None, pace: goodput.Pace, servers: str, directory: Path
+) -> Findings:
+    return await goodput.measure(servers, directory, source, limit or pace.enough_rows, pace)
 
 
 @app.command("urgent")
@@ -103,6 +129,17 @@ def measure_delivery(
     run({"delivery": lambda servers, directory: delivery.measure(servers, directory, size)}, json)
 
 
+@app.command("scrape")
+def measure_scrape(
+    rounds: Annotated[int, typer.Option(min=1, help="Without and with scrapes, in turn.")] = 3,
+    tickets: Annotated[int, typer.Option(min=1000, help="Known ones, in one round.")] = 60_000,
+    json: JsonFile = None,
+) -> None:
+    """What a scrape of /metrics costs, at rest and under the heaviest load (2 minutes)."""
+    size = scrape.Size(rounds=rounds, tickets=tickets)
+    run({"scrape": lambda servers, directory: scrape.measure(servers, directory, size)}, json)
+
+
 @app.command("memory")
 def measure_memory(
     tickets: Annotated[int, typer.Option(min=100_000, help="That wait on the topic.")] = 1_000_000,
@@ -113,6 +150,26 @@ def measure_memory(
     """The service's memory before a large backlog and a provider that is far too slow (5 minutes)."""
     size = memory.Size(tickets=tickets, held_s=held_s, delivery=delivery)
     run({"memory": lambda servers, directory: memory.measure(servers, directory, size)}, json)
+
+
+@app.command("rolling-restart")
+def measure_rolling_restart(
+    way: Annotated[
+        list[str] | None, typer.Option(help="Of replacing them (default: each that is known)")
+    ] = None,
+    delivery: Annotated[
+        list[str] | None, typer.Option(help="As `kafka.delivery` (default: both, in turn)")
+    ] = None,
+    json: JsonFile = None,
+) -> None:
+    """Three replicas replaced under load: standstill, urgent time, repeats; needs Redis, too (11 minutes)."""
+    size = rolling_restart.Size(
+        ways=tuple(way or rolling_restart.WAYS), modes=tuple(delivery or rolling_restart.MODES)
+    )
+    run(
+        {"rolling-restart": lambda servers, directory: rolling_restart.measure(servers, directory, size)},
+        json,
+    )
 
 
 @app.command("cache")
@@ -127,6 +184,28 @@ def measure_cache(
     print(report.table(found))
     if json is not None:
         json.write_bytes(report.as_json({"cache": found}))
+    if not found.hold:
+        raise typer.Exit(1)
+
+
+@app.command("cost")
+def measure_cost(
+    source: Annotated[
+        list[Path] | None,
+        typer.Option("--input", metavar="FILE", help="JSONL or CSV, again for more; none: made texts only."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=100, help="So many rows of a file at most.")] = 1_500,
+    price_ratio: Annotated[float, typer.Option(min=1, help="Price of output over that of input.")] = 4.0,
+    json: JsonFile = None,
+) -> None:
+    """Tokens sent and received over the floor, by a real tokenizer; needs no Kafka (2 minutes)."""
+    measured = cost.measure(
+        source or [], cost_ranks.o200k(), limit=limit, price_ratio=price_ratio, tell=_progress
+    )
+    found = cost.findings(measured)
+    print(cost_report.tables(measured), report.table(found), sep="\n\n")
+    if json is not None:
+        json.write_bytes(report.as_json({"cost": cost.every(measured)}))
     if not found.hold:
         raise typer.Exit(1)
 
@@ -156,6 +235,18 @@ def measure_projection(
         raise typer.Exit(1)
 
 
+@app.command("updates")
+def measure_updates(
+    seed: Annotated[int, typer.Option(help="Of the tickets and their updates.")] = 1,
+    tickets: Annotated[int, typer.Option(min=10, help="That are updated again and again.")] = 300,
+) -> None:
+    """What a stream of updates costs, by `ticket.on_update`; needs no Kafka (2 minutes)."""
+    found = updates.measure(seed=seed, tickets=tickets, tell=_progress)
+    print(report.table(found))
+    if not found.hold:
+        raise typer.Exit(1)
+
+
 @app.command("leaks")
 def measure_leaks(
     source: Annotated[
@@ -165,6 +256,21 @@ def measure_leaks(
 ) -> None:
     """What tickets that give orders do to others in a batch; needs no Kafka (seconds)."""
     found = leaks.measure(source, seed=seed)
+    print(report.table(found))
+    if not found.hold:
+        raise typer.Exit(1)
+
+
+@app.command("redaction")
+def measure_redaction(
+    source: Annotated[
+        Path | None, typer.Option("--input", metavar="FILE", help="Tickets to see the effect on, too.")
+    ] = None,
+    each: Annotated[int, typer.Option(min=1, help="Sentences of each group.")] = 1_000,
+    seed: Annotated[int, typer.Option(help="Of the sentences.")] = 1,
+) -> None:
+    """What `ticket.redact` finds, what it mistakes, what it costs; needs no Kafka (half a minute)."""
+    found = redaction.measure(each, seed, source)
     print(report.table(found))
     if not found.hold:
         raise typer.Exit(1)
@@ -180,7 +286,7 @@ def everything(json: JsonFile = None) -> None:
     run(
         {
             "hot-path": lambda servers, directory: hot_path.measure(servers, directory, hot_path.Size()),
-            "goodput": lambda servers, directory: goodput.measure(servers, directory, None, 6_000),
+            "goodput": partial(_goodput, None, None, goodput.Pace()),
             "urgent": lambda servers, directory: urgent.measure(servers, directory, urgent.Size()),
             "limits": lambda servers, directory: limits.measure(servers, directory, limits.Size()),
         },

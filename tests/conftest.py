@@ -7,8 +7,9 @@ failure instead of a skip.
 
 import logging
 import os
+import shutil
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Protocol, TypeVar
 
@@ -17,17 +18,28 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.brokers import Unavailable
+from tests.brokers.class_archive import make_class_archive
 from tests.brokers.client import admin_of, create_topic
 from tests.brokers.installation import Installation, find_kafka
 from tests.brokers.kafka import Kafka, RealKafka, RunningKafka
 from tests.brokers.redis import RealRedis, Redis, RunningRedis, find_redis
+from tests.browser.finding import find_chromium
 
 MARK_BY_FIXTURE = {
     "kafka": "real_kafka",
     "kafka_installation": "real_kafka",
     "redis": "real_redis",
     "redis_server": "real_redis",
+    "chromium": "real_program",
+    "jq": "real_program",
+    "kustomize": "real_program",
+    "prometheus": "real_program",
+    "promtool": "real_program",
 }
+
+# These take a minute each, the next of `tests/broker` half of that.
+LONGEST = ("test_chaos.py", "test_broker_loss.py", "test_guides.py")
+FOLDERS = ("broker", "browser", "journey")  # then the rest, of which few files take two seconds
 
 _Found = TypeVar("_Found")
 
@@ -56,24 +68,34 @@ class NotRun:
 
     def __init__(self) -> None:
         self._tests: set[str] = set()
+        self._program_tests: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.skipped and set(MARK_BY_FIXTURE.values()) & report.keywords.keys():
+        if report.skipped and "real_program" in report.keywords:
+            self._program_tests.add(report.nodeid)
+        elif report.skipped and set(MARK_BY_FIXTURE.values()) & report.keywords.keys():
             self._tests.add(report.nodeid)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
+        writer = config.get_terminal_writer()
+        if self._program_tests:
+            writer.line(f"{len(self._program_tests)} tests NOT RUN for want of a program")
         if self._tests:
-            config.get_terminal_writer().line(f"{len(self._tests)} real-broker tests NOT RUN")
+            writer.line(f"{len(self._tests)} real-broker tests NOT RUN")
 
 
 class LongestFirst:
-    """Has the files that wait for brokers begun first: where files run side by side, the last to end is then
-    a short one."""
+    """Has the files that take longest begun first: where files run side by side, the last to end is then a
+    short one."""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: item.path.parent.name not in {"broker", "chaos"})
+        items.sort(key=lambda item: (_rank(LONGEST, item.path.name), _rank(FOLDERS, item.path.parent.name)))
+
+
+def _rank(order: Sequence[str], name: str) -> int:
+    return order.index(name) if name in order else len(order)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -106,9 +128,23 @@ def _logging_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium."""
+    return _had("chromium", find_chromium)
+
+
+@pytest.fixture(scope="session")
+def jq() -> str:
+    """The path of jq."""
+    return _had("jq", lambda: _program("jq"))
+
+
+@pytest.fixture(scope="session")
 def kafka_installation() -> Installation:
     """A Kafka that can be started here."""
-    return _had("kafka", find_kafka)
+    installation = _had("kafka", find_kafka)
+    make_class_archive(installation)
+    return installation
 
 
 @pytest.fixture(scope="session")
@@ -176,6 +212,37 @@ async def make_topic(kafka: Kafka) -> AsyncIterator[MakeTopic]:
     if made and isinstance(kafka, RunningKafka):
         async with admin_of(kafka.bootstrap_servers) as admin:
             await admin.delete_topics(made)
+
+
+@pytest.fixture(scope="session")
+def kustomize() -> list[str]:
+    """The command that builds an overlay: kustomize's own, or kubectl's."""
+    return _had("kustomize", _kustomize)
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """The path of promtool, which comes with Prometheus."""
+    return _had("promtool", lambda: _program("promtool"))
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> str:
+    """The path of Prometheus."""
+    return _had("prometheus", lambda: _program("prometheus"))
+
+
+def _kustomize() -> list[str]:
+    if path := shutil.which("kustomize"):
+        return [path, "build"]
+    return [_program("kubectl"), "kustomize"]
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise Unavailable(f"{name} is not installed")
+    return path
 
 
 def _had(broker: str, find: Callable[[], _Found]) -> _Found:

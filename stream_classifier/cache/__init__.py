@@ -3,7 +3,7 @@
 In reading order:
 
 * `front` keeps entries in memory, bounded by count and bytes, each with its own expiry.
-* `backend` says what a store behind the front must offer.
+* `backend` says what a store behind the front must offer: entries, what was spent, notes of tickets.
 * `schema` and `sqlite` are such a store: one file, kept across restarts.
 * `spend` is what the lanes have spent, which is kept beside the entries.
 * `redis` is a store that replicas share; `redis_scripts` is what runs there, `redis_faults` says in a

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from stream_classifier.cache.spend import DayAndLane, Spends
 from stream_classifier.core.known import Known
 from stream_classifier.core.leases import Claims
+from stream_classifier.core.updates import Note
 
 
 class CacheFault(Exception):
@@ -39,6 +40,19 @@ class Backend(Protocol):
 
     async def close(self) -> None:
         """Let go of files and connections. Never raises `CacheFault`."""
+
+
+@runtime_checkable
+class NoteStore(Backend, Protocol):
+    """A store that keeps notes of tickets beside the entries: at most as many as entries, those that expire
+    next going first. Every method may raise `CacheFault`."""
+
+    async def read_notes(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The notes that are there and have not expired."""
+
+    async def write_notes(self, notes: Mapping[bytes, Note]) -> None:
+        """Keep these: each, unless what lies under its key was made later; all of them, or the first of them
+        where it raises."""
 
 
 @runtime_checkable

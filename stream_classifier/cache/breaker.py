@@ -46,6 +46,9 @@ class BackendBreaker:
     _failing: set[str] = field(default_factory=set)  # what was tried last in vain
     _slow: int = 0  # look-ups in a row that were too late
 
+    def __post_init__(self) -> None:
+        self.tally.add(CACHE_FAULTS, self.backend, n=0)  # so that its first step is seen
+
     @property
     def resting(self) -> bool:
         """Whether the backend is left alone."""

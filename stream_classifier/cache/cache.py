@@ -18,13 +18,14 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from stream_classifier.cache.backend import Backend, CacheFault, SharedBackend
+from stream_classifier.cache.backend import Backend, CacheFault, NoteStore, SharedBackend
 from stream_classifier.cache.breaker import READ, BackendBreaker
 from stream_classifier.cache.front import MemoryFront
 from stream_classifier.cache.spend import DaySpend
 from stream_classifier.cache.writer import Writer
 from stream_classifier.core.known import Known, usable_until
 from stream_classifier.core.tally import Tally
+from stream_classifier.core.updates import Note
 
 FETCH_KEYS = 500
 """Keys a look-up, about a poll's. SQLite takes 5 ms for so many at a million entries, so a backlog that is
@@ -101,6 +102,32 @@ class Cache:
     def shared(self) -> SharedBackend | None:
         """The backend, where replicas share it."""
         return self._backend if isinstance(self._backend, SharedBackend) else None
+
+    @property
+    def keeps_notes(self) -> bool:
+        """Whether notes of tickets outlive this process."""
+        return isinstance(self._backend, NoteStore)
+
+    @property
+    def notes_lost(self) -> int:
+        """How many notes never reached the backend."""
+        return self._writer.notes_lost
+
+    async def recall(self, keys: Sequence[bytes]) -> dict[bytes, bytes] | None:
+        """The notes under these keys; None where the backend does not answer in time. What is on its way to
+        the backend counts as written."""
+        if not isinstance(self._backend, NoteStore):
+            return None
+        found = await self.look_up(READ, partial(self._backend.read_notes, keys))
+        if found is None:
+            return None
+        waiting = self._writer.notes
+        return found | {key: waiting[key].value for key in keys if key in waiting}
+
+    def remember(self, notes: Mapping[bytes, Note]) -> None:
+        """Keep these notes in the backend, soon, and in this order."""
+        if self.keeps_notes:
+            self._writer.add_notes(notes)
 
     @property
     def dropped(self) -> int:

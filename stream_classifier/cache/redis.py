@@ -28,6 +28,7 @@ from stream_classifier.core.budget import DAY_S, day_of
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.known import Known, decode, encode
 from stream_classifier.core.leases import LEASE_S, Claims
+from stream_classifier.core.updates import Note
 
 CONNECT_S = 2.0
 """TCP, TLS and login; several round trips, so more than a command gets."""
@@ -56,6 +57,7 @@ class RedisCache:
         self._named: str | None = None  # under which leases were taken last
         self._claim = self._redis.register_script(scripts.CLAIM)
         self._give_back = self._redis.register_script(scripts.GIVE_BACK)
+        self._note = self._redis.register_script(scripts.NOTE)
 
     async def open(self) -> None:
         """Try what will be needed. Raises `OperatorFault` where only a person can help; a Redis that is away
@@ -65,6 +67,7 @@ class RedisCache:
             ("SET", self._key("probe", "1"), b"", "PX", PROBE_MS),
             ("SCRIPT LOAD", scripts.CLAIM),
             ("SCRIPT LOAD", scripts.GIVE_BACK),
+            ("SCRIPT LOAD", scripts.NOTE),
         ]
         try:
             answers = await self._at_once(probes, raise_on_error=False)
@@ -92,6 +95,24 @@ class RedisCache:
                     if life_ms > 0
                 ]
             )
+
+    async def read_notes(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The notes that are there. Before each stands when it was made."""
+        with _translated():
+            values: list[Any] = await self._redis.mget([self._note_key(key) for key in keys])
+        return {key: value[scripts.MADE_AT_CHARS :] for key, value in zip(keys, values, strict=True) if value}
+
+    async def write_notes(self, notes: Mapping[bytes, Note]) -> None:
+        """Keep these until they expire, but for those older than what is there."""
+        now = self._clock()
+        lasting = {key: note for key, note in notes.items() if note.expires_at > now}
+        arguments: list[bytes | int] = []
+        for note in lasting.values():
+            made_at = b"%0*d" % (scripts.MADE_AT_CHARS, max(note.at_ms, 0))
+            arguments += [made_at + note.value, max(_ms(note.expires_at - now), 1)]
+        if lasting:
+            with _translated():
+                await self._note([*map(self._note_key, lasting)], arguments)
 
     async def spent(self) -> Spends:
         """What is kept of each day's spend, of all replicas together."""
@@ -164,6 +185,9 @@ class RedisCache:
 
     def _answer(self, key: bytes) -> str:
         return self._key("known", key.hex())
+
+    def _note_key(self, key: bytes) -> str:
+        return self._key("ticket", key.hex())
 
     def _lease(self, key: bytes) -> str:
         return self._key("lease", key.hex())

@@ -32,6 +32,21 @@ end
 return answers
 """
 
+MADE_AT_CHARS = 16
+"""Digits before each note: milliseconds since the epoch, as long for all, so that texts compare like them."""
+
+NOTE = f"""
+-- KEYS: notes. ARGV: for each its value, which begins with when it was made, and for how many ms it is kept.
+-- One that was made later stays.
+for i, key in ipairs(KEYS) do
+  local value = ARGV[2 * i - 1]
+  local there = redis.call('GET', key)
+  if not there or string.sub(there, 1, {MADE_AT_CHARS}) <= string.sub(value, 1, {MADE_AT_CHARS}) then
+    redis.call('SET', key, value, 'PX', ARGV[2 * i])
+  end
+end
+"""
+
 GIVE_BACK = """
 -- KEYS: leases. ARGV: our name, ms for which a text that was asked in vain is not leased, then for each key 1
 -- where it was, else 0. Another's lease is left alone.

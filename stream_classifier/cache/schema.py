@@ -34,6 +34,23 @@ CREATE TABLE IF NOT EXISTS spend (
 """Came after version 1 and is made in files that lack it. Programs of that version pass it over, so the
 version stays, and either may open the other's file."""
 
+CREATE_NOTES = """
+CREATE TABLE IF NOT EXISTS notes (
+  key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, made_at_ms INTEGER NOT NULL, expires_at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS notes_by_expiry ON notes (expires_at);
+CREATE TABLE IF NOT EXISTS notes_total (notes INTEGER NOT NULL);
+INSERT INTO notes_total SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM notes_total);
+CREATE TRIGGER IF NOT EXISTS note_in AFTER INSERT ON notes BEGIN
+  UPDATE notes_total SET notes = notes + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS note_out AFTER DELETE ON notes BEGIN
+  UPDATE notes_total SET notes = notes - 1;
+END;
+"""
+"""The same holds for what is remembered of tickets."""
+HAS_NOTES = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = 'note_out'"  # the last of them
+
 CREATE = f"""
 CREATE TABLE known (key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, expires_at REAL NOT NULL);
 CREATE INDEX known_by_expiry ON known (expires_at);
@@ -61,6 +78,19 @@ DROP_EXPIRED = """
 DELETE FROM known WHERE rowid IN
   (SELECT rowid FROM known WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
 """
+READ_NOTE = "SELECT value FROM notes WHERE key = ? AND expires_at > ?"
+WRITE_NOTE = """
+INSERT INTO notes (key, value, made_at_ms, expires_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE
+  SET value = excluded.value, made_at_ms = excluded.made_at_ms, expires_at = excluded.expires_at
+  WHERE excluded.made_at_ms >= made_at_ms
+"""
+DROP_EXPIRED_NOTES = """
+DELETE FROM notes WHERE rowid IN
+  (SELECT rowid FROM notes WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
+"""
+NOTES_TOTAL = "SELECT notes FROM notes_total"
+DROP_OLDEST_NOTES = "DELETE FROM notes WHERE rowid IN (SELECT rowid FROM notes ORDER BY expires_at LIMIT ?)"
 READ_SPEND = "SELECT day, lane, usd FROM spend"
 ADD_SPEND = """
 INSERT INTO spend (day, lane, usd) VALUES (?, ?, ?)
@@ -95,6 +125,10 @@ def prepare(connection: sqlite3.Connection) -> Owner:
         connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
         connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
         connection.execute(CREATE_SPEND)
+        if not connection.execute(HAS_NOTES).fetchone():  # else nothing may wait for another's lock
+            with transaction(connection):
+                for statement in _statements(CREATE_NOTES):
+                    connection.execute(statement)
     return owner
 
 

@@ -32,6 +32,7 @@ from stream_classifier.cache.backend import CacheFault
 from stream_classifier.cache.spend import DAYS_KEPT, DayAndLane, Spends
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.known import Known, decode, encode
+from stream_classifier.core.updates import Note
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +83,15 @@ class SQLiteCache:
         """Keep these entries, and clear out a few that have expired or are too many."""
         rows = [(key, encode(known), known.expires_at) for key, known in entries.items()]
         await self._in_worker(lambda: self._write(rows))
+
+    async def read_notes(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The notes that are there and have not expired."""
+        return await self._in_worker(lambda: self._read_notes(keys))
+
+    async def write_notes(self, notes: Mapping[bytes, Note]) -> None:
+        """Keep these, but for those older than what is there, and clear out a few."""
+        rows = [(key, note.value, note.at_ms, note.expires_at) for key, note in notes.items()]
+        await self._in_worker(lambda: self._write_notes(rows))
 
     async def spent(self) -> Spends:
         """What is kept of each day's spend."""
@@ -151,6 +161,21 @@ class SQLiteCache:
         with schema.transaction(connection):
             connection.executemany(schema.WRITE, rows)
             self._clear_out(connection, max(STEP_ENTRIES, STEPS_PER_WRITTEN * len(rows)))
+
+    def _read_notes(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        connection, now = self._connect(), self._clock()
+        rows = {key: connection.execute(schema.READ_NOTE, (key, now)).fetchone() for key in keys}
+        return {key: row[0] for key, row in rows.items() if row}
+
+    def _write_notes(self, rows: Sequence[tuple[bytes, bytes, int, float]]) -> None:
+        connection = self._connect()
+        self._bound_log(connection)
+        with schema.transaction(connection):
+            connection.executemany(schema.WRITE_NOTE, rows)
+            step = max(STEP_ENTRIES, STEPS_PER_WRITTEN * len(rows))
+            connection.execute(schema.DROP_EXPIRED_NOTES, (self._clock(), step))
+            (notes,) = connection.execute(schema.NOTES_TOTAL).fetchone()
+            connection.execute(schema.DROP_OLDEST_NOTES, (min(step, max(notes - self._max_entries, 0)),))
 
     def _read_spend(self) -> Spends:
         rows = self._connect().execute(schema.READ_SPEND)

@@ -20,8 +20,7 @@ from stream_classifier.core.faults import OperatorFault
 
 PROGRAM = "stream-classifier"
 INTERRUPTED = 130  # what typer makes of a Ctrl-C that the command itself has not heeded
-# What pip installs only where it is asked for.
-EXTRAS = {"confluent_kafka": "demo", "fastavro": "registry", "redis": "redis"}
+EXTRAS = {"confluent_kafka": "demo", "redis": "redis"}  # what pip installs only where it is asked for
 
 
 @dataclass(frozen=True, slots=True)

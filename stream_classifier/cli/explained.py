@@ -51,7 +51,8 @@ def whole_prompt(explained: Explained) -> Iterator[Passage]:
     """What would be sent, to the letter."""
     yield "System message", explained.sent.system
     yield "User message", explained.sent.user
-    yield "Schema", explained.sent.schema
+    if explained.sent.schema:
+        yield "Schema", explained.sent.schema
 
 
 def fate(explained: Explained, settings: Settings) -> str:
@@ -150,6 +151,8 @@ def _text(explained: Explained, settings: Settings) -> Iterator[str]:
         left_out.append(f"{explained.stripped_chars:,} of {what} left out (ticket.strip)")
     if explained.prepared.truncated:
         left_out.append(f"its middle cut out (ticket.max_chars {settings.ticket.max_chars:,})")
+    elif len(explained.text) != explained.whole_chars - explained.stripped_chars:
+        left_out.append("some of it masked (ticket.redact)")
     kept = f"{len(explained.text):,} of {explained.whole_chars:,} characters"
     yield f"{kept}: {', '.join(left_out) or 'nothing left out'}"
     if explained.text:

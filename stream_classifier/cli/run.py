@@ -15,6 +15,7 @@ from stream_classifier.cli.errors import FAILED
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.observe import logs
 from stream_classifier.observe.exceptions import type_of
+from stream_classifier.observe.last_words import keep_to_itself
 from stream_classifier.observe.live.recent import Recent
 from stream_classifier.service import Service
 from stream_classifier.settings import Settings, load
@@ -42,6 +43,7 @@ def run(
     flush = logs.configure(
         settings.log.level, settings.log.format, settings.log.max_per_event_per_s, recent=recent
     )
+    keep_to_itself()
     try:
         to_its_end(serve(settings, recent))
     finally:

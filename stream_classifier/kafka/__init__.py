@@ -7,9 +7,10 @@
 * `topics`, `topic_rules`, `topic_health`: looking for topics, making them, judging them.
 * `overrides_topic` is read from its start by every process: `corrections` keeps what people decided.
 * `reading` is for whoever reads a part of a topic without a group; `replaying` sends what it finds again.
-* `session` is the life of one `consumer` (with a `group_client`); `assignment` says which partitions are
-  ours, `starts` where each begins (by what is `committed`), `committing` what a session asks of its
-  commits, `lag` how far they are behind.
+* `session` is the life of one `consumer` (with a `group_client`; `header_names` for what the client cannot
+  read); `assignment` says which partitions are ours, `starts` where each begins (by what is `committed`),
+  `committing` what a session asks of its commits, `lag` how far they are behind, `unread`
+  which of them wait for a schema.
 * `items` are what is sent, and `delivery` is the way out by `kafka.delivery`:
   * at least once: `outbox` sends what is decided, in order, until the broker has it, with the `producer`;
     `commits` says by the consumer up to where each partition is done.

@@ -86,9 +86,15 @@ class Commits:
         """The last position that was committed, or where the partition began."""
         return self._last.get(partition, (partition.ledger.start, ""))[0]
 
+    def mark(self, partition: Partition) -> Mark:
+        """The last mark that was committed, or what the partition was assigned with."""
+        return self._last.get(partition, partition.committed)
+
     def heard(self, at: float) -> None:
         """The group knew us at that moment: it took a commit, or gave us partitions."""
         self._heard_at = at
+        if self._failures:
+            log.info("commit_resumed", failed=self._failures)
         self._failures = 0
         if self._held:
             log.info("publishing_resumed")
@@ -117,6 +123,9 @@ class Commits:
             self.heard(began)
             self.tally.add(measures.OFFSETS_COMMITTED, "committed")
             self._last = {p: mark for p, mark in (self._last | marks).items() if p.open}
+            for partition, mark in marks.items():
+                if partition.follower is not None:
+                    partition.follower.committed(mark)
         finally:
             self._attempt = None
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from aiokafka import TopicPartition
 
+from stream_classifier.core.finished_map import Mark
 from stream_classifier.core.journey import Partition
 
 
@@ -32,6 +33,9 @@ class Committing(Protocol):
 
     def committed(self, partition: Partition) -> int:
         """The last position that was committed, or where the partition began."""
+
+    def mark(self, partition: Partition) -> Mark:
+        """The same with its map."""
 
     def in_touch(self) -> bool:
         """Whether we can know that the partitions are still ours, as far as it matters for publishing."""

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from stream_classifier.kafka.group_client import GroupClient
+from stream_classifier.kafka.header_names import accept_any_header_name
 from stream_classifier.settings.kafka import Kafka
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,7 @@ def new_consumer(settings: Kafka, client: dict[str, Any]) -> AIOKafkaConsumer:
     is no longer on the topic later on, and it goes to the first that is left, whatever the settings say: a
     partition that was read before must not be left out up to its end.
     """
+    accept_any_header_name()
     waiting = {
         "request_timeout_ms": round(request_s(settings) * 1000),
         "metadata_max_age_ms": METADATA_S * 1000,

@@ -15,7 +15,7 @@ from stream_classifier.kafka.claims import Claims
 from stream_classifier.kafka.committed import committed_marks
 from stream_classifier.kafka.consumer import request_s
 from stream_classifier.kafka.credentials import Credentials
-from stream_classifier.kafka.items import Items
+from stream_classifier.kafka.items import Acknowledged, Items
 from stream_classifier.kafka.outbox import Outbox as AcknowledgedOutbox
 from stream_classifier.kafka.partition_counts import partition_counts
 from stream_classifier.kafka.producer import Producer
@@ -36,7 +36,9 @@ class AtLeastOnce:
 
     committing = None
 
-    def __init__(self, credentials: Credentials, tally: Tally, session: Current) -> None:
+    def __init__(
+        self, credentials: Credentials, tally: Tally, session: Current, acknowledged: Acknowledged | None
+    ) -> None:
         self._settings = credentials.settings
         self._producer = Producer(credentials.client)
         self.renew = self._producer.renew
@@ -49,6 +51,7 @@ class AtLeastOnce:
             tally=tally,
             alive=lambda: (current := session()) is not None and current.alive(),
             in_touch=lambda: (current := session()) is not None and current.in_touch(),
+            acknowledged=acknowledged,
         )
 
     async def begin(self) -> None:
@@ -59,7 +62,9 @@ class AtLeastOnce:
 class ExactlyOnce:
     """A producer a partition, whose transactions hold the events and the commit."""
 
-    def __init__(self, credentials: Credentials, tally: Tally, session: Current) -> None:
+    def __init__(
+        self, credentials: Credentials, tally: Tally, session: Current, acknowledged: Acknowledged | None
+    ) -> None:
         self._credentials = credentials
         self._session = session
         self._counts: dict[str, int] = {}  # partitions by topic
@@ -78,6 +83,7 @@ class ExactlyOnce:
             lose=self._lose,
             claims=Claims(self._new_producer),
             read_mark=self._read_mark,
+            acknowledged=acknowledged,
         )
         self.committing = CommitsInTransactions(self.outbox)
         self.stop = self.outbox.stop
@@ -113,10 +119,12 @@ class ExactlyOnce:
 Delivery = AtLeastOnce | ExactlyOnce
 
 
-def new_delivery(credentials: Credentials, tally: Tally, session: Current) -> Delivery:
-    """The way that the settings name."""
+def new_delivery(
+    credentials: Credentials, tally: Tally, session: Current, acknowledged: Acknowledged | None = None
+) -> Delivery:
+    """The way that the settings name. `acknowledged`, where given, is told of what the broker has taken."""
     exactly_once = credentials.settings.delivery == "exactly-once"
-    return (ExactlyOnce if exactly_once else AtLeastOnce)(credentials, tally, session)
+    return (ExactlyOnce if exactly_once else AtLeastOnce)(credentials, tally, session, acknowledged)
 
 
 def _topics(settings: Kafka) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ Rules
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import orjson
@@ -30,7 +30,15 @@ from stream_classifier.kafka.producer import Sendable
 log = structlog.get_logger(__name__)
 
 TOO_LARGE = (MessageSizeTooLargeError, RecordTooLargeError)
+SENT_AGAIN = (
+    "Nothing is lost, and it is sent again. If it goes on, `stream-classifier topics` shows whether the topic"
+    " is there and has its replicas; with --create it makes a missing one."
+)
+OUR_HEADERS = 7  # of a dead letter without its value, the last; before them the record's own, of any name
 RECORD_OVERHEAD_BYTES = 80  # an item's part of a batch beside key and value, headers guessed
+
+Acknowledged = Callable[[Partition, Collection[int]], None]
+"""Is told of the input records, by offset, whose events the broker has all taken."""
 
 
 @dataclass(slots=True, eq=False)
@@ -98,6 +106,8 @@ class Items:
         source = orjson.loads(item.value or b"")["source"]
         log.error("event_too_large", partition=str(item.partition), offset=source["offset"])
         self.tally.add(measures.DEAD_LETTERS, "too_large")
+        if item.partition.follower is not None:
+            item.partition.follower.buried(source["offset"])
         item.headers = dead_letter_headers(
             item.headers,
             reason="too_large",
@@ -119,7 +129,7 @@ def _shrink_dead_letter(item: Item) -> None:
     if item.shrunk == 1:
         item.value, item.headers = None, [*item.headers, VALUE_OMITTED]
     elif item.shrunk == 2:
-        item.key, item.headers = None, [header for header in item.headers if header[0].startswith("dlq.")]
+        item.key, item.headers = None, item.headers[-OUR_HEADERS:]
     else:
         raise OperatorFault(
             f"Topic {item.topic} refuses a record of a few hundred bytes: raise its max.message.bytes "

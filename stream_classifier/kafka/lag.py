@@ -36,10 +36,20 @@ class Lag:
         """By partition, how many records lie between the commit and the end, as last heard."""
         lags = {}
         for tp, partition in self.assignment.partitions.items():
-            ends = [end for end in (self.consumer.highwater(tp), self._ends.get(tp)) if end is not None]
-            if ends:
-                lags[partition.number] = max(max(ends) - self.commits.committed(partition), 0)
+            if (end := self._end(tp)) is not None:
+                lags[partition.number] = max(end - self.commits.committed(partition), 0)
         return lags
+
+    def unread(self) -> int:
+        """How many records of all partitions were not read yet, as last heard. Other than in the lag, what is
+        done beyond the commit is not among them, nor are the markers of transactions."""
+        ends = ((partition, self._end(tp)) for tp, partition in self.assignment.partitions.items())
+        return sum(max(end - partition.ledger.next_offset, 0) for partition, end in ends if end is not None)
+
+    def _end(self, tp: TopicPartition) -> int | None:
+        """The end of a partition, as last heard."""
+        ends = (self.consumer.highwater(tp), self._ends.get(tp))
+        return max((end for end in ends if end is not None), default=None)
 
     async def _ask(self, paused: list[TopicPartition]) -> None:
         try:

@@ -25,7 +25,7 @@ from stream_classifier.core import measures
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.journey import OwnHeaders, Partition
 from stream_classifier.core.tally import Tally
-from stream_classifier.kafka.items import TOO_LARGE, Item, Items
+from stream_classifier.kafka.items import SENT_AGAIN, TOO_LARGE, Acknowledged, Item, Items
 from stream_classifier.kafka.producer import BATCH_BYTES, Sendable
 from stream_classifier.kafka.protocol import InvalidRecord
 
@@ -61,6 +61,7 @@ class Line:
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     alone: int = 0  # so many items go one by one: the batch that held them was too large
     since: float | None = None  # the loop's clock when the batch under way was handed to the client
+    sending: int = 0  # items of the batch under way
 
     def __post_init__(self) -> None:
         self.idle.set()
@@ -100,6 +101,7 @@ class Outbox:
     tally: Tally
     alive: Callable[[], bool]
     in_touch: Callable[[], bool] = lambda: True
+    acknowledged: Acknowledged | None = None
     items: Items = field(init=False)
     _lines: dict[tuple[str, int], Line] = field(default_factory=dict)
     _new_line: asyncio.Event = field(default_factory=asyncio.Event)
@@ -112,6 +114,8 @@ class Outbox:
             partitions=self.producer.partitions,
             tally=self.tally,
         )
+        for topic in (self.output_topic, self.dead_letter_topic):
+            self.tally.add(measures.PUBLISH_FAILURES, topic, n=0)  # so that its first step is seen
 
     def publish(
         self, partition: Partition, offset: int | None, key: bytes | None, value: bytes, headers: OwnHeaders
@@ -135,6 +139,11 @@ class Outbox:
         """Partitions were closed: give up what is under way for them."""
         if any(line.since is not None for line in self._lines.values()):
             self.producer.abandon()
+
+    def unacknowledged(self) -> int:
+        """How many events and dead letters were handed over that the broker does not have yet, as far as it
+        has told."""
+        return sum(len(line.items) + line.sending for line in self._lines.values())
 
     def unacknowledged_s(self) -> float:
         """How long the broker has not acknowledged the batch that has waited longest."""
@@ -165,7 +174,9 @@ class Outbox:
             await line.more.wait()
             line.more.clear()
             while batch := await self._next(line):
+                line.sending = len(batch)
                 await self._send(line, batch)
+                line.sending = 0
             line.since = None
             line.idle.set()
 
@@ -195,7 +206,14 @@ class Outbox:
             ) from error
         except (KafkaError, TimeoutError) as error:
             line.put_back(batch)
-            log.warning("publish_failed", topic=line.topic, partition=line.number, error=type(error).__name__)
+            self.tally.add(measures.PUBLISH_FAILURES, line.topic)
+            log.warning(
+                "publish_failed",
+                topic=line.topic,
+                partition=line.number,
+                error=type(error).__name__,
+                remedy=SENT_AGAIN,
+            )
             await asyncio.sleep(RETRY_S)
         else:
             line.since = None
@@ -206,7 +224,12 @@ class Outbox:
     def _acknowledged(self, topic: str, batch: list[Item]) -> None:
         self.tally.add(measures.ACKNOWLEDGED, topic, n=len(batch))
         for partition, items in groupby(batch, key=_partition):
-            partition.ledger.done([item.offset for item in items if item.offset is not None])
+            offsets = [item.offset for item in items if item.offset is not None]
+            partition.ledger.done(offsets)
+            if partition.follower is not None:
+                partition.follower.acknowledged(offsets)
+            if self.acknowledged is not None:
+                self.acknowledged(partition, offsets)
 
     def _make_smaller(self, line: Line, batch: list[Item]) -> None:
         """Find the one that is too large by sending them one by one, then shrink that one."""

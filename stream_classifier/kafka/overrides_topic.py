@@ -10,7 +10,7 @@ Rules
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
@@ -20,6 +20,7 @@ from stream_classifier.core.faults import OperatorFault
 from stream_classifier.kafka.access import KafkaSettings
 from stream_classifier.kafka.broker_faults import broker_faults
 from stream_classifier.kafka.connection import admin_client, asking, client_kwargs
+from stream_classifier.kafka.header_names import accept_any_header_name
 from stream_classifier.kafka.rights import Operation, RightsMissing, missing_on_topics
 from stream_classifier.kafka.topic_rules import Role, Severity, Topic, findings
 from stream_classifier.kafka.topics import read_topics
@@ -122,6 +123,7 @@ class FromStart:
 
 def new_reader(client: dict[str, Any]) -> AIOKafkaConsumer:
     """A consumer without a group, not started: it reads what is committed, and leaves no trace."""
+    accept_any_header_name()
     return AIOKafkaConsumer(
         **client,
         enable_auto_commit=False,
@@ -151,19 +153,26 @@ async def open_from_start(client: dict[str, Any], topic: Topic) -> AsyncIterator
                 await consumer.stop()
 
 
-async def read_latest(kafka: KafkaSettings, topic: Topic) -> dict[bytes | None, bytes]:
-    """By key, the last value of those that are not taken back. Raises `OperatorFault`."""
+async def read_latest(
+    kafka: KafkaSettings, topic: Topic, keys: Collection[bytes] | None = None
+) -> dict[bytes | None, bytes]:
+    """By key (of these, or of all), the last value of what is not taken back. Raises `OperatorFault`."""
     latest: dict[bytes | None, bytes] = {}
     with broker_faults(kafka):
         async with open_from_start(client_kwargs(kafka), topic) as reading:
             async with asyncio.timeout(WRITE_S) as limit:
                 while not reading.caught_up:
                     for record in await reading.poll():
-                        latest.pop(record.key, None)
-                        if record.value is not None:
-                            latest[record.key] = record.value
                         limit.reschedule(asyncio.get_running_loop().time() + WRITE_S)
+                        if keys is None or record.key in keys:
+                            _keep(latest, record)
     return latest
+
+
+def _keep(latest: dict[bytes | None, bytes], record: Record) -> None:
+    latest.pop(record.key, None)  # the last one comes last
+    if record.value is not None:
+        latest[record.key] = record.value
 
 
 async def write(kafka: KafkaSettings, key: bytes, value: bytes | None) -> None:

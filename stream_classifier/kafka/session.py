@@ -36,6 +36,7 @@ from stream_classifier.kafka.committing import Committing
 from stream_classifier.kafka.consumer import is_dropped, leave, patience_s, request_s
 from stream_classifier.kafka.lag import Lag
 from stream_classifier.kafka.starts import open_partitions
+from stream_classifier.kafka.unread import Reader, Unread
 from stream_classifier.settings.kafka import Kafka
 
 log = structlog.get_logger(__name__)
@@ -84,10 +85,12 @@ class Session:
     beat: LoopBeat
     committing: Committing | None = None
     known: int | None = None  # partitions that the topic had when the process began; None: all count
+    reader: Reader | None = None  # says what can be read yet; None: everything
     assignment: Assignment = field(init=False)
     commits: Committing = field(init=False)
     lag: Lag = field(init=False)
     backpressure: Backpressure = field(init=False)
+    unread: Unread = field(init=False)
     polled_at: float = field(init=False)
     stopping: bool = False
     _over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -107,6 +110,7 @@ class Session:
         self.backpressure = Backpressure(
             max_tickets=self.settings.max_in_flight_tickets, max_bytes=self.settings.max_in_flight_bytes
         )
+        self.unread = Unread(self.reader)
         self.polled_at = self.now()
 
     async def run(self) -> None:
@@ -222,7 +226,10 @@ class Session:
                 self.lose(f"{partition} was made anew or has lost its end")
                 return
             partition.ledger.mark(self.now())
-            self.take(partition, records)
+            ready = self.unread.ready(tp, partition, records)
+            if ready < len(records):
+                self._seek(tp, records[ready].offset)
+            self.take(partition, records[:ready])
 
     async def _reach(self, polled: Collection[TopicPartition]) -> None:
         """Where a poll brought nothing, the client may have read on all the same: over the markers of
@@ -248,7 +255,7 @@ class Session:
         the client forget."""
         full = self.backpressure.update(*self.assignment.in_flight)
         ours = self.assignment.partitions.keys() & self.consumer.assignment()
-        rest = set(ours) if full else ours & self.commits.full_maps
+        rest = set(ours) if full else ours & (self.commits.full_maps | self.unread.waiting())
         paused = self.consumer.paused()
         if to_pause := rest - paused:
             self.consumer.pause(*to_pause)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 
+from stream_classifier.core.finished_map import Mark
 from stream_classifier.core.journey import Partition
 from stream_classifier.kafka.transactions import Transactions, of
 
@@ -40,6 +41,11 @@ class CommitsInTransactions:
         """The last position that was committed, or where the partition began."""
         line = self.transactions.lines.get(partition)
         return partition.ledger.start if line is None else max(line.last[0], partition.ledger.start)
+
+    def mark(self, partition: Partition) -> Mark:
+        """The last mark that was committed, or what the partition was assigned with."""
+        line = self.transactions.lines.get(partition)
+        return partition.committed if line is None else line.last
 
     @property
     def full_maps(self) -> set[TopicPartition]:

@@ -33,7 +33,7 @@ from stream_classifier.core.journey import OwnHeaders, Partition
 from stream_classifier.core.tally import Tally
 from stream_classifier.kafka.broker_faults import FORBIDDEN, broker_fault
 from stream_classifier.kafka.claims import Claims, Producing
-from stream_classifier.kafka.items import Item, Items
+from stream_classifier.kafka.items import SENT_AGAIN, Acknowledged, Item, Items
 from stream_classifier.kafka.protocol import InvalidRecord
 from stream_classifier.kafka.transaction_line import Attempt, Line
 from stream_classifier.kafka.transactional_producer import FENCED, ParcelsTooLarge
@@ -62,6 +62,7 @@ class Transactions:
     lose: Callable[[str], None]
     claims: Claims
     read_mark: Callable[[TopicPartition], Awaitable[Mark]]
+    acknowledged: Acknowledged | None = None
     lines: dict[Partition, Line] = field(default_factory=dict)
     _producers: dict[Partition, Producing] = field(default_factory=dict)
     _jobs: deque[Job] = field(default_factory=deque)
@@ -95,6 +96,10 @@ class Transactions:
                 self._producers[partition].cut_off()
                 line.wake()
         self.claims.cut_off()
+
+    def unacknowledged(self) -> int:
+        """How many records are decided and in no transaction that is committed."""
+        return sum(len(line.records) for line in self.lines.values())
 
     def unacknowledged_s(self) -> float:
         """How long the transaction that has waited longest is not committed, all its tries together."""
@@ -187,7 +192,14 @@ class Transactions:
         topics = Counter(item.topic for record in attempt.records for item in record)
         for topic, count in topics.items():
             self.tally.add(measures.ACKNOWLEDGED, topic, n=count)
+        if line.failures:
+            log.info("transaction_resumed", partition=str(line.partition), failed=line.failures)
         line.committed(attempt, asyncio.get_running_loop().time())
+        if line.partition.follower is not None:
+            line.partition.follower.acknowledged(attempt.offsets)
+            line.partition.follower.committed(attempt.mark)
+        if self.acknowledged is not None:
+            self.acknowledged(line.partition, attempt.offsets)
 
     def _fenced(self, line: Line) -> None:
         if line.partition.open:
@@ -238,12 +250,15 @@ class Transactions:
     def _tell(self, line: Line, error: BaseException) -> None:
         """At growing distances: the 1st, 2nd, 4th, 8th in a row. What is cut off has not failed."""
         line.failures += 1
+        if line.partition.open:
+            self.tally.add(measures.TRANSACTIONS, "failed")
         if line.partition.open and line.failures.bit_count() == 1:
             log.warning(
                 "transaction_failed",
                 partition=str(line.partition),
                 error=type(error).__name__,
                 in_a_row=line.failures,
+                remedy=SENT_AGAIN,
             )
 
     def _fault(self, error: KafkaError) -> Exception:

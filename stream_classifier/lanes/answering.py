@@ -31,6 +31,7 @@ from stream_classifier.lanes.batch import Batch
 from stream_classifier.lanes.calls import Called, Caller
 from stream_classifier.lanes.gate import LIMIT_BACKOFF_S, Gate, Permit, Stopped, limited_s
 from stream_classifier.lanes.prober import Prober
+from stream_classifier.lanes.under_way import UnderWay
 
 BACKOFF_MAX_S = 20.0  # the breaker opens long before; this bounds a single batch's patience
 
@@ -65,6 +66,7 @@ class Answering:
     max_attempts: int
     backoff_s: float
     ask_again: Callable[[Ask], None] | None = None
+    under_way: UnderWay = field(default_factory=UnderWay)
     _actions: Mapping[Remedy, Action] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -137,7 +139,8 @@ class Answering:
             self._give_back(batch)
             permit.sent = True
             asks = [*batch.asks, *batch.guests]
-            called = await self.caller.ask(asks, permit.model, halved=batch.halved)
+            with self.under_way.call(len(asks)):
+                called = await self.caller.ask(asks, permit.model, halved=batch.halved)
             permit.settle(called.outcome)
             return called
         finally:
@@ -179,7 +182,7 @@ class Answering:
         if not batch.asks:
             return
         chosen = remedy(self._case(batch, called))
-        self.caller.tally.add(measures.REMEDIES, signal, chosen)
+        self.caller.tally.add(measures.REMEDIES, called.model, signal, chosen)
         batch.failures[signal] += 1
         await self._actions[chosen](batch, called)
 

@@ -71,7 +71,7 @@ class Called:
 
 
 class CallSpan(Protocol):
-    """A call's place in traces. `headers` are those that tell the provider of it; empty where it is not told."""
+    """A call's place in traces. `headers` tell the provider of it; empty where it is not told."""
 
     @property
     def headers(self) -> Mapping[str, str]: ...
@@ -86,7 +86,7 @@ class CallTracing(Protocol):
     def call(
         self, order: Order, lane: str, batch_id: str | None, asks: Sequence[Ask]
     ) -> AbstractContextManager[CallSpan]:
-        """One call, under way for the length of the block; a probe has neither batch nor texts that are asked."""
+        """One call, under way for the length of the block; a probe has neither batch nor texts."""
 
 
 def nobody_hears(_called: Called) -> None:

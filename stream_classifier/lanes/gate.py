@@ -16,9 +16,11 @@ from stream_classifier.core.breaker import FAILURES, PROBE_FAILURES, SUCCESSES, 
 from stream_classifier.core.budget import Hold
 from stream_classifier.core.call import Outcome, RateHeaders, Signal
 from stream_classifier.core.charging import Size
+from stream_classifier.core.held_by import HeldBy
 from stream_classifier.core.limits import Bucket, Limiter, Reservation
 from stream_classifier.core.prices import Prices
 from stream_classifier.core.tally import Tally
+from stream_classifier.lanes.holds import Holds
 from stream_classifier.lanes.spending import Spending
 
 log = structlog.get_logger(__name__)
@@ -107,12 +109,14 @@ class Gate:
     share: float = 1.0
     breakers: dict[str, Breaker] = field(default_factory=dict)
     stopping: bool = False
+    holds: Holds = field(init=False)
     _paused_until: dict[Lane, float] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _turns: dict[Lane, asyncio.Lock] = field(default_factory=lambda: {lane: asyncio.Lock() for lane in Lane})
 
     def __post_init__(self) -> None:
         self.spending.changed = self.wake
+        self.holds = Holds(self.tally, self.now)
 
     def limiter(self, model: str) -> Limiter:
         """This model's limits: providers count by model."""
@@ -153,8 +157,12 @@ class Gate:
         """Wait until this lane may make a call of this size, first come first served: a large call must
         not wait for ever behind small ones. Raises `Stopped`."""
         async with self._turns[lane]:
-            while (wait_s := self._wait_s(lane, self._first(models), size)) != 0:
-                await self.change(wait_s)
+            try:
+                while (wait_s := self._wait_s(lane, model := self._first(models), size)) != 0:
+                    self.holds.hold(lane, self._held_by(lane, model))
+                    await self.change(wait_s)
+            finally:
+                self.holds.let_go(lane)
 
     def _first(self, models: Sequence[str]) -> str | None:
         """The first model that is in no outage, if it takes calls already: a new one is waited for."""
@@ -170,6 +178,14 @@ class Gate:
         if (unpaid_s := self.spending.wait_s(lane)) > 0:
             return unpaid_s
         return None if model is None else self.limiter(model).wait_s(lane, size, self.now())
+
+    def _held_by(self, lane: Lane, model: str | None) -> HeldBy:
+        """What a lane that must wait is waiting for."""
+        if self.paused(lane):
+            return HeldBy.LIMIT
+        if self.spending.wait_s(lane) > 0:
+            return HeldBy.BUDGET
+        return HeldBy.OUTAGE if model is None else HeldBy.RATE
 
     async def rest(self, wait_s: float) -> None:
         """Wait this long. Raises `Stopped` as soon as the process is stopping."""

@@ -29,7 +29,7 @@ import orjson
 
 from stream_classifier.core.call import Order, Outcome, Signal
 from stream_classifier.core.faults import OperatorFault
-from stream_classifier.core.ladder import Ladder
+from stream_classifier.core.ladder import Ladder, Ladders
 from stream_classifier.core.rate_headers import read_rate_headers
 from stream_classifier.llm.errors import describe, read_error
 from stream_classifier.llm.failures import explain
@@ -70,20 +70,21 @@ class OpenAIClient:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | None = None,
         ca_file: Path | None = None,
-        ladders: dict[str, Ladder] | None = None,
+        ladders: Ladders | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = _completions_url(base_url)
         self._api_key = api_key
         self._timeout_s = timeout_s
         self._params = params or {}
-        self._ladders = {} if ladders is None else ladders
+        self._ladders = Ladders(Ladder) if ladders is None else ladders
         self._free = asyncio.Semaphore(connections)
         self._http = _http_client(
             headers={"accept-encoding": "identity", "content-type": "application/json", **(headers or {})},
             timeout=httpx.Timeout(None, connect=min(CONNECT_S, timeout_s)),
             limits=httpx.Limits(max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_S),
             verify=_trust(ca_file),
+            follow_redirects=False,  # the key would go along, and the tickets
             transport=transport,
         )
 
@@ -132,7 +133,7 @@ class OpenAIClient:
         )
 
     async def _post(self, order: Order, authorization: Mapping[str, str], began: float) -> Outcome:
-        ladder = self._ladders.setdefault(order.model, Ladder())
+        ladder = self._ladders[order.model]
         body = ladder.body(order, self._params)
         content = orjson.dumps(body, default=dict)
         headers = {**order.headers, **authorization}

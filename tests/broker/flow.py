@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from tests.broker.service_process import Member
 from tests.broker.stream import Stream, ticket
-from tests.patience import until
+from tests.patience import ASK_EVERY_S, until
 
 EVERY_S = 0.02  # a ticket: a call under way at nearly any moment
 MOVED = 5  # commits beyond it in every partition: it goes on, and was not only finishing
@@ -50,7 +50,7 @@ class Flow:
             now = await _committed(*members)
             return len(now) == self.stream.partitions and all(now[p] > before[p] + MOVED for p in now)
 
-        await until(moved)
+        await until(moved, look_s=ASK_EVERY_S)
         return time.monotonic() - began
 
 

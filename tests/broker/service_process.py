@@ -17,7 +17,8 @@ import httpx
 import orjson
 
 from tests.brokers.warden import the_warden
-from tests.patience import PATIENCE_S, until
+from tests.patience import ASK_EVERY_S, PATIENCE_S, until
+from tests.plain_http import NO_TLS
 
 LOG_TAIL_CHARS = 4_000
 
@@ -82,7 +83,7 @@ class Member:
 
     async def get(self, path: str) -> httpx.Response:
         """Ask its HTTP face."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=NO_TLS) as client:
             return await client.get(self.http + path)
 
     async def metrics(self) -> dict[str, float]:
@@ -98,7 +99,7 @@ class Member:
             value = (await self.metrics()).get(name)
             return value is not None and holds(value)
 
-        await until(met)
+        await until(met, look_s=ASK_EVERY_S)
 
 
 async def start_member(name: str, config: Path, log_file: Path, port: int) -> Member:

@@ -22,7 +22,7 @@ from stream_classifier.lab.simulator import Simulator, SimulatorOptions
 from tests.broker.service_process import Event, Member, start_member
 from tests.brokers.client import admin_of, create_topic, end_offsets
 from tests.brokers.ports import free_ports
-from tests.patience import PATIENCE_S, until
+from tests.patience import ASK_EVERY_S, PATIENCE_S, until
 
 POLL_MS = 200
 
@@ -130,7 +130,7 @@ class Stream:
                 return False
             return all(end in (0, committed[number].offset) for number, end in enumerate(ends))
 
-        await until(all_done)
+        await until(all_done, look_s=ASK_EVERY_S)
 
     async def committed(self) -> dict[int, OffsetAndMetadata]:
         """By partition, what the group has committed (offset -1: nothing). Raises KafkaError while the
@@ -195,7 +195,7 @@ class Stream:
             ends = await end_offsets(self.bootstrap_servers, self.labels, self.partitions)
             return sum(ends) >= count and len(await self.events()) >= count  # markers have offsets, too
 
-        await until(out)
+        await until(out, look_s=ASK_EVERY_S)
         return await self.events()
 
     def _config(self, port: int, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,18 @@ def test_a_kafka_that_does_not_start_shows_the_end_of_its_log(
         pytest.raises(DidNotStart, match=r"ended early(.|\n)*Address already in use"),
     ):
         kafka.start()
+
+
+def test_an_archive_of_classes_that_is_of_no_use_is_passed_over(
+    kafka_installation: Installation, tmp_path: Path
+) -> None:
+    archive = tmp_path / "classes.jsa"
+    archive.write_bytes(b"of another Java")
+    command = replace(kafka_installation, archive=archive).command(
+        "kafka.tools.StorageTool", "random-uuid", name="archive", directory=tmp_path
+    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_redis_forgets_when_it_is_killed_and_keeps_its_address(start_redis: StartRedis) -> None:

@@ -280,7 +280,7 @@ def settings_of(stream: Stream) -> KafkaSettings:
 
 
 class Command:
-    """The command on one stream's topics."""
+    """The commands on one stream's topics: `override`, and `explain`."""
 
     def __init__(self, stream: Stream, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
@@ -291,17 +291,23 @@ class Command:
 
     async def __call__(self, *args: str) -> tuple[int, str, str]:
         """Exit status, stdout and stderr."""
-        return await asyncio.to_thread(self._run, *args)
+        return await asyncio.to_thread(self._run, "override", *args)
+
+    async def explained(self, record: bytes) -> Mapping[str, Any]:
+        """What `explain --json` says of a record."""
+        args = ["explain", record.decode(), "--json"]
+        explained: Mapping[str, Any] = orjson.loads((await asyncio.to_thread(self._run, *args))[1])
+        return explained
 
     async def listed(self) -> Mapping[str, Any]:
         """What `--list --json` prints."""
         listed: Mapping[str, Any] = orjson.loads((await self("--list", "--json"))[1])
         return listed
 
-    def _run(self, *args: str) -> tuple[int, str, str]:
+    def _run(self, name: str, *args: str) -> tuple[int, str, str]:
         status = 0
         try:
-            main(["override", "--config", str(self._config), *args])
+            main([name, "--config", str(self._config), *args])
         except SystemExit as exit_:
             status = int(str(exit_.code or 0))
         out, err = self._capsys.readouterr()
@@ -346,6 +352,26 @@ async def test_the_command_corrects_an_event_shows_it_and_takes_it_back(
         assert "Taken back" in (await command(event["text_digest"], "--tenant", "acme", "--remove"))[1]
         assert (await command.listed()) == {"corrections": [], "refused": []}
         assert "There is no correction" in (await command(event["text_digest"], "--remove"))[1]
+
+
+async def test_explain_says_what_a_person_has_said_of_the_text_and_who(
+    kafka: Kafka, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_stream(kafka.bootstrap_servers, tmp_path) as stream:
+        command = Command(stream, tmp_path, capsys)
+        missing = await command.explained(ticket(1, TEXT))
+        await make_overrides(stream)
+        await write(stream, (text_digest("another"), value("bug")), (DIGEST, value("bug")))
+        await write(stream, (DIGEST, value("other")), (f"{DIGEST}/acme", value("feature")))
+        for_all = await command.explained(ticket(1, TEXT))
+        own = await command.explained(ticket(1, TEXT, tenant="acme"))
+        await write(stream, (DIGEST, None))
+        taken_back = await command.explained(ticket(1, TEXT))
+    assert [said["corrections"]["obstacle"] for said in (missing, for_all, own, taken_back)] == [None] * 4
+    corrections = [said["tickets"][0]["correction"] for said in (missing, for_all, own, taken_back)]
+    labels = [correction and correction["labels"]["label"] for correction in corrections]
+    assert labels == [None, "other", "feature", None]
+    assert corrections[1]["by"] == "anna"
 
 
 async def test_the_command_names_the_remedy_where_the_topic_is_missing_and_makes_none(

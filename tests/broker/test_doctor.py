@@ -6,12 +6,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic, RecordsToDelete
 
 from stream_classifier.lab.doctor.checks import Line, State
 from stream_classifier.lab.doctor.examining import examination
+from stream_classifier.lab.doctor.passage import MARK
 from stream_classifier.settings import load
 from tests.broker.stream import Stream, a_stream, ticket
 from tests.broker.test_secured import WAYS_SHUT, Shut, needed
@@ -92,6 +94,37 @@ async def test_a_replica_that_works_goes_on_working_while_the_doctor_looks(
         assert len(await stream.events()) == 2
         assert len(member.logged("partitions_assigned")) == 1
         assert not member.logged("producer_fenced")
+
+
+async def through_the_stream(stream: Stream, **settings: Any) -> Line:
+    """What the doctor says of a ticket that it sends through the stream itself."""
+    loaded = load(stream.config_file("doctor", 1, **settings), os.environ)
+    found = examination(loaded, os.environ, agree=lambda _: None, trying=lambda _: None, publish=True)
+    [line] = [line async for line in found if line.check == "stream"]
+    return line
+
+
+@pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
+async def test_a_made_up_ticket_that_is_asked_for_goes_through_the_replica_that_runs_and_is_marked(
+    kafka: Kafka, tmp_path: Path, delivery: str
+) -> None:
+    async with a_stream(kafka.bootstrap_servers, tmp_path, kafka__delivery=delivery) as stream:
+        await stream.working_member()
+        line = await through_the_stream(stream)
+        assert line.state is State.OK, line.sentence
+        assert f"{stream.tickets}:0:0 came out at {stream.labels}:0:0" in line.sentence
+        assert "(urgent lane)" in line.sentence
+        [record] = await stream.records(stream.labels)
+        assert MARK in dict(record.headers)
+        assert orjson.loads(record.value)["ticket_id"].startswith("doctor-")
+
+
+async def test_without_the_right_to_write_tickets_none_is_sent(secured: SecuredKafka, tmp_path: Path) -> None:
+    async with a_stream(secured.bootstrap_servers, tmp_path, **secured.login(user=MAY_LITTLE)) as stream:
+        await asyncio.to_thread(secured.grant, needed(stream).values())
+        line = await through_the_stream(stream)
+    assert line.state is State.NOT_CHECKED
+    assert f"WRITE on topic {stream.tickets}" in line.sentence
 
 
 @pytest.mark.parametrize("name", WAYS_SHUT)

@@ -12,6 +12,7 @@ from tests.broker.service_process import Event
 from tests.broker.stream import Stream, a_stream, ticket
 from tests.brokers.client import admin_of, create_topic, end_offsets
 from tests.brokers.kafka import Kafka
+from tests.brokers.raw_batch import NO_TEXT_READ, STAND_IN, put_raw, raw_batch
 from tests.patience import until
 
 MB = 1_000_000
@@ -216,6 +217,48 @@ async def test_an_output_that_is_deleted_is_waited_for(kafka: Kafka, tmp_path: P
         await create_topic(kafka.bootstrap_servers, stream.labels, 1)
         await stream.settled()
         assert times(await stream.events()) == Counter([2])
+
+
+@pytest.mark.parametrize(
+    ("delivery", "line"), [("at-least-once", "publish_failed"), ("exactly-once", "transaction_failed")]
+)
+async def test_a_dead_letter_topic_that_is_deleted_is_waited_for_and_nothing_is_dropped(
+    kafka: Kafka, tmp_path: Path, delivery: str, line: str
+) -> None:
+    """Tickets behind the dead letter are labelled meanwhile, as far as a transaction need not hold both."""
+    async with a_stream(kafka.bootstrap_servers, tmp_path, kafka__delivery=delivery) as stream:
+        member = await stream.working_member()
+        await stream.put([ticket(1), b"dead before"], key=b"k")
+        await stream.settled()
+        async with admin_of(kafka.bootstrap_servers) as admin:
+            await admin.delete_topics([stream.dead_letters])
+            await stream.put([b"not a ticket", ticket(2)], key=b"k", headers=[("trace", b"7")])
+            await member.until_logged(line)
+            assert stream.dead_letters not in await admin.list_topics()
+        assert (await stream.committed())[0].offset == 2
+        assert (await member.get("/healthz")).status_code == 200
+        await create_topic(kafka.bootstrap_servers, stream.dead_letters, 1)
+        await stream.settled()
+        [dead] = await stream.records(stream.dead_letters)
+        assert times(await stream.events()) == Counter([1, 2])
+    assert (dead.key, dead.value, dead.headers[0]) == (b"k", b"not a ticket", ("trace", b"7"))
+    assert "stream-classifier topics" in member.logged(line)[0]["remedy"]
+
+
+async def test_a_header_whose_name_is_no_text_holds_nothing_up(kafka: Kafka, tmp_path: Path) -> None:
+    """Written by another client: ours can write no such name."""
+    bad = [(STAND_IN, b"\xff")]
+    batch = raw_batch((ticket(1), bad), (ticket(2), ()), (b"no ticket", bad), compress=True)
+    async with a_stream(kafka.bootstrap_servers, tmp_path) as stream:
+        await put_raw(kafka.bootstrap_servers, stream.tickets, batch)
+        await stream.put([ticket(3)])
+        await stream.working_member()
+        await stream.settled()
+        assert times(await stream.events()) == Counter([1, 2, 3])
+        labelled = await stream.records(stream.labels)
+        [dead] = await stream.records(stream.dead_letters)
+    assert [(NO_TEXT_READ, b"\xff") in record.headers for record in labelled].count(True) == 1
+    assert (dead.value, dead.headers[0]) == (b"no ticket", (NO_TEXT_READ, b"\xff"))
 
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])

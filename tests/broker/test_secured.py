@@ -36,9 +36,9 @@ async def refusal(member: Member) -> str:
     """The one sentence with which it ends."""
     assert await member.exited() == 1
     lines: list[str] = [line.get("event") or line["text"] for line in member.log]
-    assert len(lines) == 2, lines
-    assert (lines[0], lines[1][:7]) == ("service_starting", "error: ")
-    return lines[1]
+    assert len(lines) == 3, lines
+    assert (*lines[:2], lines[2][:7]) == ("service_starting", "service_failed", "error: ")
+    return lines[2]
 
 
 WAYS_IN: dict[str, Way] = {
@@ -184,18 +184,24 @@ async def test_corrections_that_can_be_seen_and_not_read_are_named_at_the_start_
         await member.until_logged("overrides_read")
 
 
-async def test_a_right_that_is_taken_away_while_running_is_named(
-    secured: SecuredKafka, tmp_path: Path
+@pytest.mark.parametrize(("topic", "value"), [("labels", ticket(1)), ("dead_letters", b"no ticket")])
+async def test_a_right_that_is_taken_away_while_running_is_named_and_nothing_is_dropped(
+    secured: SecuredKafka, tmp_path: Path, topic: str, value: bytes
 ) -> None:
     async with a_stream(secured.bootstrap_servers, tmp_path, **secured.login(user=MAY_LITTLE)) as stream:
         rights = needed(stream)
         await asyncio.to_thread(secured.grant, rights.values())
         member = await stream.working_member()
-        await asyncio.to_thread(secured.withdraw, rights[f"WRITE on topic {stream.labels}"])
-        await stream.put([ticket(1)])
+        name = getattr(stream, topic)
+        await asyncio.to_thread(secured.withdraw, rights[f"WRITE on topic {name}"])
+        await stream.put([value])
         assert await member.exited() == 1
         [sentence] = [line["text"] for line in member.log if "text" in line]
-    assert stream.labels in sentence
+        await asyncio.to_thread(secured.grant, rights.values())
+        await stream.working_member()
+        await stream.settled()
+        assert len(await stream.records(name)) == 1
+    assert name in sentence
     assert "WRITE" in sentence
 
 

@@ -119,7 +119,8 @@ async def test_through_replicas_that_come_go_and_die_no_more_is_asked_twice_than
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(flow())
             await until(lambda: len(owned(dies)) in (2, 3))
-            await dies.until_metric('events_total{decided_by="cache",lane="bulk",status="labelled"}', bool)
+            row = 'events_total{decided_by="cache",lane="bulk",reason="",status="labelled"}'
+            await dies.until_metric(row, bool)
             goes.process.terminate()
             assert await goes.exited() == 0
             await until(lambda: len(owned(stays)) == PARTITIONS // 2)

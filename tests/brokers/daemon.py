@@ -39,12 +39,14 @@ class Daemon:
             )
         the_warden().remember(self.name, self._last_command(self._process.pid))
 
-    def stop(self) -> None:
-        """Asks for a clean exit, and kills after `STOP_WAIT_S`."""
+    def stop(self, wait_s: float = STOP_WAIT_S) -> bool:
+        """Asks for a clean exit, and kills after `wait_s`; returned is whether it ended by itself."""
         self._signal(signal.SIGTERM)
-        if not self.has_exited_within(STOP_WAIT_S):
+        ended = self.has_exited_within(wait_s)
+        if not ended:
             self.kill()
         the_warden().forget(self.name)
+        return ended
 
     def kill(self) -> None:
         """Kills at once, as a crash would; returns when the process is gone."""

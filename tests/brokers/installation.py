@@ -39,10 +39,14 @@ class Installation:
     java: str
     libraries: str
     image: str | None = None
+    archive: Path | None = None  # of Kafka's classes (class_archive.py); may not be there yet
 
     def command(self, main_class: str, *arguments: str, name: str, directory: Path) -> list[str]:
         """What runs `main_class` with `directory` at hand, in a container called `name` if in any."""
-        java = [*JVM_FLAGS, "-cp", f"{self.libraries}/*", main_class, *arguments]
+        archived = (
+            [f"-XX:SharedArchiveFile={self.archive}"] if self.archive and self.archive.is_file() else []
+        )
+        java = [*JVM_FLAGS, *archived, "-cp", f"{self.libraries}/*", main_class, *arguments]
         if self.image is None:
             return [self.java, *java]
         return [
@@ -90,7 +94,9 @@ def _from_maven() -> Installation:
     java, libraries = _java(), TOOLS / f"kafka-{kafka_version()}"
     if not libraries.is_dir():
         _copy_jars(libraries)
-    return Installation(java=java, libraries=str(libraries))
+    return Installation(
+        java=java, libraries=str(libraries), archive=libraries.with_name(f"{libraries.name}.jsa")
+    )
 
 
 def _from_docker() -> Installation:

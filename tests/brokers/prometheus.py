@@ -10,6 +10,7 @@ import yaml
 
 from tests.brokers.daemon import Daemon
 from tests.brokers.ports import free_ports
+from tests.plain_http import NO_TLS
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules.yml"
 EVERY = "1s"
@@ -44,14 +45,14 @@ class RealPrometheus:
     async def ready(self) -> bool:
         """Whether it answers."""
         try:
-            async with httpx.AsyncClient(base_url=self.url) as client:
+            async with httpx.AsyncClient(base_url=self.url, verify=NO_TLS) as client:
                 return (await client.get("/-/ready")).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 
     async def asked(self, what: str, **parameters: str) -> Any:
         """The `data` of its answer to `/api/v1/…`. Raises where it calls that an error."""
-        async with httpx.AsyncClient(base_url=self.url) as client:
+        async with httpx.AsyncClient(base_url=self.url, verify=NO_TLS) as client:
             answer = (await client.get(f"/api/v1/{what}", params=parameters)).json()
         if answer["status"] != "success":
             raise ValueError(f"{parameters}: {answer['error']}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 from tests.brokers.installation import Installation
@@ -23,6 +24,6 @@ class SmallInstallation(Installation):
 @contextmanager
 def three_nodes(directory: Path, found: Installation) -> Iterator[RealKafka]:
     """A cluster whose every partition has three copies, two of which must be in sync."""
-    small = SmallInstallation(java=found.java, libraries=found.libraries, image=found.image)
+    small = SmallInstallation(**{field.name: getattr(found, field.name) for field in fields(found)})
     with RealKafka(directory, small, NODES) as kafka:
         yield kafka

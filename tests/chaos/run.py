@@ -20,7 +20,7 @@ from tests.chaos.replicas import SHUTDOWN_S, Replicas
 from tests.chaos.schedule import Kind, draw
 from tests.chaos.source import send_at_rate
 from tests.chaos.tickets import LABELS, made_records
-from tests.patience import until
+from tests.patience import ASK_EVERY_S, until
 
 PARTITIONS = 6
 REPLICAS = 2  # at the beginning
@@ -106,7 +106,7 @@ async def _settle(stream: Stream, replicas: Replicas) -> None:
     """Wait until all is done and committed, then stop the replicas in good order."""
     await replicas.replace_the_ended()
     try:
-        await until(lambda: _is_settled(stream), SETTLE_WAIT_S)
+        await until(lambda: _is_settled(stream), SETTLE_WAIT_S, ASK_EVERY_S)
     except TimeoutError:
         replicas.complaints.append(f"After {SETTLE_WAIT_S:.0f} s of quiet not all was committed.")
     await asyncio.gather(*map(replicas.term, list(replicas.running)))

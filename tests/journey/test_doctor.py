@@ -39,7 +39,7 @@ class Ward:
     base_url: str
     questions: list[str] = field(default_factory=list)
 
-    async def lines(self, *, yes: bool = False, **groups: Any) -> list[Line]:
+    async def lines(self, *, yes: bool = False, publish: bool = False, **groups: Any) -> list[Line]:
         """What the doctor finds."""
         given: dict[str, Any] = {
             "kafka": {"bootstrap_servers": self.bootstrap_servers},
@@ -54,7 +54,8 @@ class Ward:
             self.questions.append(question)
             return None if yes else NOT_WANTED
 
-        return [line async for line in examination(settings, {}, agree=agree, trying=lambda _: None)]
+        found = examination(settings, {}, agree=agree, trying=lambda _: None, publish=publish)
+        return [line async for line in found]
 
     async def states(self, **groups: Any) -> dict[str, State]:
         """By line, the worst that is said there."""
@@ -117,6 +118,38 @@ async def test_the_newest_ticket_takes_the_services_own_way_and_is_not_published
         assert ward.simulator.stats.times_asked(text) == 1
         offsets = [line.sentence for line in await ward.lines() if line.check == "offsets"]
         assert "1 behind the end" in offsets[0]  # nothing was committed by looking
+
+
+async def the_stream(ward: Ward, **more: Any) -> Line:
+    """The line about a ticket through the stream itself."""
+    [line] = [line for line in await ward.lines(**more) if line.check == "stream"]
+    return line
+
+
+async def test_nothing_is_written_to_the_input_topic_unless_it_is_asked_for_and_agreed_to() -> None:
+    async with a_ward() as ward:
+        assert "--publish" in (await the_stream(ward, yes=True)).sentence
+        assert (await the_stream(ward, publish=True)).sentence == NOT_WANTED
+        assert "Write one made-up ticket to tickets" in ward.questions[-1]
+        offsets = [line.sentence for line in await ward.lines() if line.check == "offsets"]
+        assert "nothing is waiting" in offsets[0]
+
+
+async def test_without_a_replica_a_ticket_that_was_written_is_told_not_to_come_out() -> None:
+    async with a_ward() as ward:
+        line = await the_stream(ward, yes=True, publish=True, urgent={"deadline_s": 1})
+        assert line.state is State.FAULT
+        assert "stands at tickets:" in line.sentence
+        assert "a replica runs" in line.sentence
+        offsets = [line.sentence for line in await ward.lines() if line.check == "offsets"]
+        assert "1 behind the end" in offsets[0]
+
+
+async def test_a_made_up_ticket_that_would_be_none_is_not_written() -> None:
+    async with a_ward() as ward:
+        line = await the_stream(ward, yes=True, publish=True, ticket={"format": "cloudevents"})
+        assert line.state is State.NOT_CHECKED
+        assert "by your ticket settings" in line.sentence
 
 
 async def test_a_record_that_is_no_ticket_is_noted_with_the_reason() -> None:

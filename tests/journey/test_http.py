@@ -13,7 +13,7 @@ from stream_classifier.core.tally import Tally
 from stream_classifier.observe.health import Health
 from stream_classifier.observe.http import build_app, serve
 from stream_classifier.observe.metrics import new_registry
-from stream_classifier.observe.summary import Snapshot
+from tests.browser.pages import Shown
 
 ONE_MIB = b"x" * 1024 * 1024
 STOP_S = 1.0  # what the service allows the server for its stop
@@ -21,7 +21,7 @@ STOP_S = 1.0  # what the service allows the server for its stop
 
 @pytest.fixture
 def app() -> ASGIApp:
-    return build_app(Health(alive=[], ready=[]), new_registry(Tally()), Snapshot)
+    return build_app(Health(alive=[], ready=[]), new_registry(Tally()), Shown().feed)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The client against servers on real sockets that answer with canned bytes, or worse."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -29,6 +30,17 @@ async def test_the_request_is_a_chat_completion_with_key_headers_and_params() ->
     assert "x-team: support" in head
     assert [message["role"] for message in server.bodies[0]["messages"]] == ["system", "user"]
     assert server.bodies[0]["temperature"] == 0
+
+
+async def test_headers_of_one_order_go_with_its_request_alone_and_never_in_place_of_the_key() -> None:
+    async with serving(always(response())) as server, client_of(server.url) as client:
+        await client.ask(replace(ORDER, headers={"traceparent": "00-1-2-01", "authorization": "none"}))
+        await client.ask(ORDER)
+    first, second = (head.decode().lower() for head in server.heads)
+    assert "traceparent: 00-1-2-01" in first
+    assert "traceparent" not in second
+    assert first.count("authorization: bearer sk-1") == 1
+    assert "authorization: none" not in first
 
 
 async def test_the_same_order_is_the_same_bytes() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +43,12 @@ class Running:
         stats = self.simulator.stats
         return stats.records_asked - stats.times_asked(CONSTANT_RECORD)
 
-    async def put(self, *values: bytes, key: bytes | None = None) -> None:
+    async def put(
+        self, *values: bytes, key: bytes | None = None, headers: list[tuple[str, bytes]] | None = None
+    ) -> None:
         async with AIOKafkaProducer(bootstrap_servers=self.broker.bootstrap_servers) as producer:
             for value in values:
-                await producer.send_and_wait(TICKETS, value, key=key)
+                await producer.send_and_wait(TICKETS, value, key=key, headers=headers)
 
     async def read(self, topic: str, count: int) -> list[ConsumerRecord[bytes, bytes]]:
         """The topic's first records, at least so many."""
@@ -87,7 +89,11 @@ def settings(broker: EmbeddedBroker, base_url: str, **groups: Any) -> Settings:
 
 @asynccontextmanager
 async def a_service(
-    broker: EmbeddedBroker, latency_s: float = 0.02, faults: Iterable[ArmedFault] = (), **groups: Any
+    broker: EmbeddedBroker,
+    latency_s: float = 0.02,
+    faults: Iterable[ArmedFault] = (),
+    environ: Mapping[str, str] | None = None,
+    **groups: Any,
 ) -> AsyncIterator[Running]:
     """A service that runs for the length of the block, and stops in good order at its end; `faults` are its
     provider's from the start."""
@@ -96,7 +102,7 @@ async def a_service(
     simulator = Simulator(SimulatorOptions(latency_s=latency_s))
     simulator.faults.replace(faults)
     async with simulator.serve() as address:
-        service = Service(settings(broker, address.base_url, **groups), {})
+        service = Service(settings(broker, address.base_url, **groups), environ or {})
         running = asyncio.create_task(service.run())
         try:
             yield Running(service=service, broker=broker, simulator=simulator)

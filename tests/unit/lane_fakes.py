@@ -6,7 +6,7 @@ latency on the loop's clock. `RecordingOutbox` notes what is published and takes
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -173,18 +173,27 @@ class RecordingOutbox:
 
     sent: list[Sent] = field(default_factory=list)
     dead: list[Sent] = field(default_factory=list)
+    acknowledged: Callable[[Partition, Collection[int]], None] | None = None
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def publish(
         self, partition: Partition, offset: int | None, key: bytes | None, value: bytes, headers: OwnHeaders
     ) -> None:
         self.sent.append(_noted(partition, offset, key, value, headers))
+        self._acknowledge(partition, offset)
         self._more.set()
 
     def dead_letter(
         self, partition: Partition, offset: int, key: bytes | None, value: bytes, headers: OwnHeaders
     ) -> None:
         self.dead.append(_noted(partition, offset, key, value, headers))
+        self._acknowledge(partition, offset)
+
+    def _acknowledge(self, partition: Partition, offset: int | None) -> None:
+        if partition.follower is not None and offset is not None:
+            partition.follower.acknowledged([offset])
+        if self.acknowledged is not None and offset is not None:
+            self.acknowledged(partition, [offset])
 
     async def until(self, number: int) -> None:
         """Wait for so many events."""

@@ -21,6 +21,7 @@ from stream_classifier.core.journey import Delivery, Partition, Waiting
 from stream_classifier.core.ledger import Ledger
 from stream_classifier.core.tally import Tally
 from stream_classifier.core.taxonomy import read_taxonomy
+from stream_classifier.observe.tracing import Tracing
 from stream_classifier.service.building import Builder
 from stream_classifier.service.parts import Pipeline
 from stream_classifier.settings import Settings
@@ -72,6 +73,7 @@ class World:
             "deadlines": self.pipeline.deadlines.run(),
             "probes": self.pipeline.prober.run(),
             **{f"{lane} look-ups": ups.run() for lane, ups in self.pipeline.look_ups.items()},
+            **{f"{lane} recalls": ups.run() for lane, ups in self.pipeline.arrivals.recalls.items()},
             **({"leases": self.pipeline.leases.run()} if self.pipeline.leases else {}),
         }
         self.running = {name: asyncio.create_task(run, name=name) for name, run in work.items()}
@@ -176,6 +178,7 @@ async def world(
     seed: int = 7,
     clock: Callable[[], float] = time.time,
     introduced: bool = True,
+    tracing: Tracing | None = None,
     **groups: Any,
 ) -> AsyncIterator[World]:
     """A world that runs; `groups` are settings, `clock` the time of day. `introduced`: the models are known
@@ -185,7 +188,7 @@ async def world(
     async with Cache(
         front, backend, ttl_s=TTL_S, timeout_s=LOOK_UP_MAX_S, tally=tally, clock=lambda: 0.0
     ) as cache:
-        made = _made(settings(**groups), tally, cache, seed, clock)
+        made = _made(Builder(settings(**groups), tally, tracing), cache, seed, clock)
         if introduced:
             made.introduce()
         made.start()
@@ -195,15 +198,16 @@ async def world(
             await made.end()
 
 
-def _made(settings: Settings, tally: Tally, cache: Cache, seed: int, clock: Callable[[], float]) -> World:
+def _made(builder: Builder, cache: Cache, seed: int, clock: Callable[[], float]) -> World:
     bulk, urgent, outbox = ScriptedProvider(), ScriptedProvider(), RecordingOutbox()
-    builder = Builder(settings, tally)
+    if builder.tracing is not None:
+        outbox.acknowledged = builder.tracing.tickets.acknowledged
     builder.rng = Random(seed)
     builder.clock = clock
     return World(
         pipeline=builder.pipeline(cache, {Lane.BULK: bulk, Lane.URGENT: urgent}, outbox),
         cache=cache,
-        tally=tally,
+        tally=builder.tally,
         bulk=bulk,
         urgent=urgent,
         outbox=outbox,

@@ -218,13 +218,14 @@ async def test_what_an_endpoint_can_do_without_is_left_out_at_once_and_takes_no_
         assert {event["attempts"] for event in events} == {1}
 
 
-async def test_what_was_done_is_counted_by_signal_and_remedy() -> None:
+async def test_what_was_done_is_counted_by_model_outcome_and_remedy() -> None:
     async with world(**TEN) as w:
         w.bulk.script = first(3, DOWN)
         w.read(*map(ticket, TEXTS))
         await w.events(10)
         done = {
-            remedy: w.tally.count(measures.REMEDIES, "server_error", remedy) for remedy in ("again", "probe")
+            remedy: w.tally.count(measures.REMEDIES, MODEL, "server_error", remedy)
+            for remedy in ("again", "probe")
         }
         assert done == {"again": 2, "probe": 1}
 

@@ -142,3 +142,25 @@ async def test_texts_that_differ_in_case_and_white_space_only_are_one() -> None:
         assert {event["label"] for event in events} == {label_of("Can't login!")}
         assert w.left_at == {0: 2 + LATENCY_S, 1: 2 + LATENCY_S}
         assert len(w.bulk.texts) == 1
+
+
+async def test_a_record_without_a_ticket_to_classify_is_done_at_once_and_counted_by_its_rule() -> None:
+    async with world() as w:
+        deleted = {"op": "d", "before": {"id": 1}, "after": None, "source": {}, "ts_ms": 1}
+        w.read(Record(value=orjson.dumps(deleted), key=b"k"), ticket("one"))
+        await w.events(1)
+        assert w.partition.ledger.position == 2
+        assert w.tally.count(measures.PASSED_OVER, "deleted") == 1
+        assert w.outbox.dead == []
+
+
+async def test_the_tickets_of_an_array_are_labelled_though_some_of_its_elements_are_passed_over() -> None:
+    async with world() as w:
+        deleted = {"objectId": 9, "eventId": 1, "subscriptionType": "ticket.deletion"}
+        tickets = [{"id": "a", "body": "one"}, deleted, {"id": "b", "body": "two"}]
+        w.read(Record(value=orjson.dumps(tickets)))
+        events = await w.events(2)
+        assert [event["ticket_id"] for event in events] == ["a", "b"]
+        assert w.tally.count(measures.ELEMENTS_PASSED_OVER, "deleted") == 1
+        assert w.tally.count(measures.PASSED_OVER) == 0
+        assert w.partition.ledger.position == 1

@@ -13,9 +13,9 @@ from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane
 from stream_classifier.lab.classify import Job, Spent, Task
 from stream_classifier.lab.classify.account import Account
-from stream_classifier.lab.classify.estimate import Estimator
+from stream_classifier.lab.classify.estimate import Estimate, Estimator
 from stream_classifier.lab.classify.journal import Mark
-from stream_classifier.lab.labelling import ReadRow, read_row
+from stream_classifier.lab.labelling import ROW_OVERHEAD_BYTES, ReadRow, read_row
 from stream_classifier.lab.rows import BadRow, TicketRow
 from tests.unit.lane_world import settings
 
@@ -79,9 +79,8 @@ def job(tmp_path: Path, **fields: Any) -> Job:
     task = Task(
         source=fields.pop("source", str(tmp_path)), out=fields.pop("out", str(tmp_path / "out.jsonl"))
     )
-    return Job(
-        task=task, settings=settings(), environ={}, told=lambda _: None, begun=lambda _: None, **fields
-    )
+    made = fields.pop("settings", None) or settings()
+    return Job(task=task, settings=made, environ={}, told=lambda _: None, begun=lambda _: None, **fields)
 
 
 def test_the_summary_counts_what_earlier_runs_have_spent_too(tmp_path: Path) -> None:
@@ -95,11 +94,18 @@ def test_the_summary_counts_what_earlier_runs_have_spent_too(tmp_path: Path) -> 
 
 
 def test_a_cost_that_is_not_known_is_not_told_as_none(tmp_path: Path) -> None:
-    made = job(tmp_path)
+    made = job(tmp_path, settings=settings(llm={"model": "unpriced"}))
     made.tally.add(measures.CALLS, Lane.BULK, "m", "answered")
     [cost] = [line for line in summary_lines(made) if "cost" in line]
     assert "?" in cost
     assert "llm.prices" in cost
+
+
+def test_calls_that_nobody_answered_cost_nothing(tmp_path: Path) -> None:
+    made = job(tmp_path)
+    made.tally.add(measures.CALLS, Lane.BULK, "m", "unreachable")
+    [cost] = [line for line in summary_lines(made) if "cost" in line]
+    assert "$0.0000" in cost
 
 
 def test_the_account_comes_back_as_it_was_kept() -> None:
@@ -156,3 +162,53 @@ async def test_an_estimate_without_a_price_says_so() -> None:
     estimate = await Estimator(without).count([row(1, "text")])
     assert estimate.usd is None
     assert any("llm.prices" in line for line in estimate_lines(estimate, without))
+
+
+def tenants(count: int, each: int) -> list[ReadRow]:
+    """Rows of so many tenants by turns."""
+    return [row(n, f"text {n}", tenant=f"tenant {n % count}") for n in range(1, count * each + 1)]
+
+
+async def estimated(rows: list[ReadRow], **groups: Any) -> Estimate:
+    return await Estimator(settings(**{"cache": {"backend": "memory"}} | groups)).count(rows)
+
+
+async def test_where_tenants_are_isolated_no_call_is_reckoned_to_hold_texts_of_two() -> None:
+    rows, three = tenants(6, each=2), {"max_tickets": 3}
+    assert (await estimated(rows, batch=three)).bulk_calls == 4
+    assert (await estimated(rows, batch=three | {"isolate_tenants": True})).bulk_calls == 6
+
+
+async def test_a_text_of_two_isolated_tenants_is_asked_twice() -> None:
+    rows = [row(n, "the same", tenant=f"tenant {n}") for n in (1, 2)]
+    assert (await estimated(rows)).asked == 1
+    assert (await estimated(rows, batch={"max_tickets": 3, "isolate_tenants": True})).asked == 2
+
+
+async def test_texts_of_a_tenant_that_are_far_apart_in_the_file_do_not_meet_in_a_call() -> None:
+    isolated = {"max_tickets": 10, "isolate_tenants": True}
+    rows = [row(n, f"text {n}", tenant="rare" if n % 400 == 0 else "common") for n in range(1, 1601)]
+    near = await estimated(rows, batch=isolated)
+    assert near.bulk_calls == 160 + 1
+    some_rows_ahead = {"max_in_flight_bytes": 1 << 20}  # not 256 of them
+    assert some_rows_ahead["max_in_flight_bytes"] <= ROW_OVERHEAD_BYTES * 256
+    apart = await estimated(rows, batch=isolated, kafka=some_rows_ahead)
+    assert apart.bulk_calls == 160 + 4
+
+
+async def test_bulk_takes_no_answer_of_the_urgent_model_and_urgent_takes_one_of_either() -> None:
+    first_urgent = [row(1, "a", priority="urgent"), row(2, "a"), row(3, "a", priority="urgent")]
+    two = {"model": "gpt-4o-mini", "urgent_model": "gpt-4o"}
+    assert (await estimated(first_urgent, llm=two)).asked == 2
+    assert (await estimated(first_urgent)).asked == 1
+    assert (await estimated(first_urgent[1:], llm=two)).asked == 1
+
+
+async def test_the_time_told_is_that_of_the_calls_and_no_shorter_than_the_limits_allow() -> None:
+    rows = [row(n, f"text {n}") for n in range(1, 61)]
+    ten = {"max_tickets": 10, "max_wait_s": 1}
+    one_by_one = await estimated(rows, batch=ten, llm={"concurrency": 1})
+    side_by_side = await estimated(rows, batch=ten, llm={"concurrency": 6})
+    assert one_by_one.seconds == pytest.approx(6 * side_by_side.seconds)
+    limited = await estimated(rows, batch=ten, llm={"concurrency": 6, "requests_per_minute": 2})
+    assert limited.seconds == pytest.approx(180)

@@ -179,12 +179,12 @@ async def test_events_are_counted_by_lane_status_and_what_decided() -> None:
         await w.events(4)
         w.read(ticket("one"), ticket("one", urgent=True))
         assert w.tally.counters[measures.EVENTS] == {
-            ("bulk", "labelled", "llm"): 1,
-            ("bulk", "labelled", "shared"): 1,
-            ("urgent", "labelled", "llm"): 1,
-            ("bulk", "needs_review", "no_text"): 1,
-            ("bulk", "labelled", "cache"): 1,
-            ("urgent", "labelled", "cache"): 1,
+            ("bulk", "labelled", "llm", ""): 1,
+            ("bulk", "labelled", "shared", ""): 1,
+            ("urgent", "labelled", "llm", ""): 1,
+            ("bulk", "needs_review", "", "no_text"): 1,
+            ("bulk", "labelled", "cache", ""): 1,
+            ("urgent", "labelled", "cache", ""): 1,
         }
 
 

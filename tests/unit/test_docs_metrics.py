@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 from stream_classifier.core import measures
-from stream_classifier.core.tally import MEASURES, Kind, Measure
+from stream_classifier.core.tally import MEASURES, Measure
 from stream_classifier.observe.metrics import PREFIX
+from tests.promql import existing, faults
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
 
@@ -26,11 +27,6 @@ def said(row: Row) -> str:
     return f"| `{PREFIX}{name}` | {kind} | {', '.join(f'`{label}`' for label in sorted(labels))} | … |"
 
 
-def exposed_names(measure: Measure) -> set[str]:
-    parts = ("_bucket", "_sum", "_count") if measure.kind is Kind.HISTOGRAM else ("",)
-    return {PREFIX + measure.name + part for part in parts}
-
-
 def test_every_metric_has_its_row() -> None:
     missing = [said(as_row(each)) for each in MEASURES.values() if as_row(each) not in documented()]
     assert not missing, "docs/metrics.md lacks these rows:\n" + "\n".join(missing)
@@ -46,10 +42,16 @@ def test_no_metric_stands_twice() -> None:
     assert len(documented()) == len(set(documented()))
 
 
-def test_queries_and_alerts_name_only_metrics_that_exist() -> None:
-    exist = set().union(*(exposed_names(measure) for measure in MEASURES.values()))
-    for block in re.findall(r"```(?:promql|yaml)\n(.*?)```", PAGE, re.DOTALL):
-        assert set(re.findall(rf"\b{PREFIX}\w+", block)) <= exist
+def test_queries_ask_only_for_what_is_there() -> None:
+    blocks = re.findall(r"```promql\n(.*?)```", PAGE, re.DOTALL)
+    queries = [query for block in blocks for query in re.split(r"\n(?=\S)", block.strip())]
+    assert len(queries) > 5
+    assert {query: faults(query, existing()) for query in queries} == {query: [] for query in queries}
+
+
+def test_the_query_to_scale_by_asks_for_what_is_there() -> None:
+    [query] = re.findall(r"^ +query: (.+)$", PAGE, re.MULTILINE)
+    assert faults(query, existing()) == []
 
 
 def test_all_measures_are_declared_in_one_place() -> None:

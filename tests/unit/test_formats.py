@@ -1,16 +1,12 @@
 """Bytes to JSON, envelopes, and HTML bodies."""
 
 import base64
-import time
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from stream_classifier.core.formats import FORMATS, recognise
 from stream_classifier.core.formats.decode import decode
-from stream_classifier.core.formats.html_body import text_of_html
 from stream_classifier.core.ticket import DeadLetterReason, NotATicket, TicketReader
 
 AUTO = TicketReader()
@@ -60,7 +56,7 @@ def test_of_a_key_that_occurs_twice_the_last_value_counts() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"", b" ", b"{", b'{"a": NaN}', b'{"a": 1e999}', b'{"a": "\xff"}', b"{} x", '{"a": 1}'.encode("utf-16")],
+    [b"{", b"[", b'{"a": NaN}', b'{"a": 1e999}', b'{"a" 1}'],
 )
 def test_what_is_not_json_is_told_with_its_place(value: bytes) -> None:
     with pytest.raises(NotATicket, match=r"is not JSON \(.*line \d+ column \d+\): send one JSON") as caught:
@@ -74,7 +70,7 @@ def test_nesting_beyond_the_parser_s_depth_is_not_json() -> None:
 
 
 def test_schema_registry_bytes_are_recognised() -> None:
-    with pytest.raises(NotATicket, match="like Avro or Protobuf"):
+    with pytest.raises(NotATicket, match="a schema registry"):
         decode(b"\x00\x00\x00\x00\x2a\x06abc")
 
 
@@ -154,66 +150,3 @@ def test_headers_without_a_value_are_no_fault() -> None:
 def test_the_general_format_comes_last_so_that_it_takes_what_nothing_else_claims() -> None:
     assert FORMATS[-1].name == "json"
     assert recognise({}).name == recognise({"ticket_id": 1}).name == "json"
-
-
-# ---------------------------------------------------------------- HTML bodies
-
-
-@pytest.mark.parametrize(
-    ("source", "text"),
-    [
-        ("<p>Hello <b>wor</b>ld</p><p>Bye</p>", "Hello world\n\nBye"),
-        ("one<br>two<BR/>three", "one\ntwo\nthree"),
-        ("<div>a</div><div>b</div>", "a\n\nb"),
-        ("<ul><li>a</li><li>b</li></ul>", "- a\n- b"),
-        ("<table><tr><td>a</td><td>b</td></tr></table>", "a b"),
-        ("<html><head><title>T</title><style>p{}</style></head><body>x</body></html>", "x"),
-        ("a<script>if (a<b) alert('</p>')</SCRIPT >b", "ab"),
-        ("a<!-- hidden <p> -->b<![if !mso]>c<![endif]>d", "abcd"),
-        ("<a title=\"1 > 0\" href='x>y'>link</a>", "link"),
-        ("Caf&eacute;&nbsp;&amp; 5 &lt; 6 &#x41;", "Café & 5 < 6 A"),
-        ("if a < b and b <= c", "if a < b and b <= c"),
-        ("  spread \n over\t lines ", "spread over lines"),
-        ("<pre>a\n  b</pre>", "a\n b"),
-        ("never <a closed", "never <a closed"),
-        ('broken <a title="5" inch">text</a> and "more"', 'broken text and "more"'),
-        ("unclosed <!-- takes the rest", "unclosed"),
-        ("unclosed <style> takes the rest", "unclosed"),
-        ("", ""),
-    ],
-)
-def test_html_reads_as_its_reader_would_see_it(source: str, text: str) -> None:
-    assert text_of_html(source) == text
-
-
-def test_a_character_reference_of_a_thousand_digits_is_no_fault() -> None:
-    assert text_of_html("a &#" + "9" * 5000 + "; b").startswith("a &#999")
-
-
-@given(st.text(alphabet="<>/!-\"'& #;a1bp=\n[]") | st.text())
-def test_no_html_raises(source: str) -> None:
-    assert "\n\n\n" not in text_of_html(source)
-
-
-HOSTILE = [
-    "<a ",
-    '<a b="',
-    "<a b='\">",
-    "<!--",
-    "<![",
-    "<",
-    "<b>",
-    "<script></",
-    "<pre>   ",
-    "&#1",
-    " \n",
-    "9",
-]
-
-
-@pytest.mark.parametrize("unit", HOSTILE)
-@pytest.mark.parametrize("opening", ["", "<pre>", '<a "', "&#"])
-def test_hostile_html_takes_time_linear_in_its_length(opening: str, unit: str) -> None:
-    started_s = time.process_time()
-    text_of_html(opening + unit * 100_000)
-    assert time.process_time() - started_s < 5.0  # it takes a tenth of a second; a quadratic scan, minutes

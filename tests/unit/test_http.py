@@ -1,17 +1,13 @@
 from collections.abc import AsyncIterator
-from html.parser import HTMLParser
 
 import httpx
 import pytest
 
 from stream_classifier.core.tally import Tally
-from stream_classifier.observe.health import Health, Report
+from stream_classifier.observe.health import Health
 from stream_classifier.observe.http import build_app
 from stream_classifier.observe.metrics import new_registry
-from stream_classifier.observe.page import page
-from stream_classifier.observe.summary import Snapshot
-
-WELL = Report(ok=True, reasons=())
+from tests.browser.pages import Shown
 
 
 class Probes:
@@ -31,7 +27,7 @@ def probes() -> Probes:
 
 @pytest.fixture
 async def client(probes: Probes) -> AsyncIterator[httpx.AsyncClient]:
-    app = build_app(probes.health(), new_registry(Tally()), Snapshot)
+    app = build_app(probes.health(), new_registry(Tally()), Shown().feed)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
         yield client
 
@@ -63,42 +59,3 @@ async def test_only_reading_is_allowed(client: httpx.AsyncClient, method: str) -
 
 async def test_an_unknown_path_is_404(client: httpx.AsyncClient) -> None:
     assert (await client.get("/admin")).status_code == 404
-
-
-async def test_the_page_says_that_something_is_wrong_before_its_numbers(
-    client: httpx.AsyncClient, probes: Probes
-) -> None:
-    probes.alive = "Partition 3 stands still."
-    text = (await client.get("/")).text
-    assert text.index("Stuck") < text.index("Partition 3 stands still.") < text.index("Records in")
-
-
-def test_the_page_says_that_it_is_paused_and_why() -> None:
-    assert "Paused: quota" in page(WELL, WELL, Snapshot(paused=("quota",)))
-
-
-def test_an_unknown_price_is_said_and_not_shown_as_zero() -> None:
-    assert "not known" in page(WELL, WELL, Snapshot(calls=5))
-
-
-def test_the_page_escapes_what_it_shows() -> None:
-    text = page(Report(ok=False, reasons=("<script>x</script>",)), WELL, Snapshot())
-    assert "<script" not in text
-    assert "&lt;script&gt;" in text
-
-
-def test_the_page_is_well_formed_and_loads_nothing() -> None:
-    open_tags: list[str] = []
-    loaded: list[str] = []
-
-    class Reader(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            loaded.extend(name for name, _ in attrs if name in {"src", "style", "onclick"})
-            if tag != "meta":
-                open_tags.append(tag)
-
-        def handle_endtag(self, tag: str) -> None:
-            assert open_tags.pop() == tag
-
-    Reader().feed(page(WELL, WELL, Snapshot()))
-    assert (open_tags, loaded) == ([], [])

@@ -76,7 +76,7 @@ async def world(
     async with Cache(front, None, ttl_s=60, timeout_s=1, tally=tally, clock=lambda: 0.0) as cache:
         builder = Builder(settings(**groups), tally)
         pipeline = builder.pipeline(cache, dict.fromkeys(Lane, provider), SettlingOutbox(labelling.settle))
-        offline = Offline(pipeline, "tickets.jsonl", lambda: 1_000)
+        offline = Offline(pipeline, "tickets.jsonl", lambda: 1_000, labelling.settle)
         async with offline.running():
             yield World(labelling=labelling, offline=offline, provider=provider, sink=sink)
 
@@ -119,6 +119,16 @@ async def test_a_row_that_cannot_be_read_and_one_that_is_no_ticket_are_rejected_
         "not_a_ticket",
         None,
     ]
+
+
+async def test_a_row_without_a_ticket_to_classify_is_told_with_its_rule_and_holds_nothing_up() -> None:
+    deleted = read_row(TicketRow(line=2, ticket={"op": "d", "before": {"id": 2}, "after": None}))
+    async with world() as w:
+        await w.label(given(ticket(1), deleted, ticket(3)))
+    assert w.sink.lines == [1, 2, 3]
+    rejection = w.sink.ready[1].settled.rejection
+    assert rejection is not None
+    assert rejection.reason == "deleted"
 
 
 async def test_a_row_of_several_tickets_comes_out_once_with_all_its_events() -> None:

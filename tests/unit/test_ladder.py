@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_classifier.core.call import Order
-from stream_classifier.core.ladder import Ladder, Rung
+from stream_classifier.core.ladder import Ladder, Ladders, Rung
 
 SCHEMA = {"type": "object", "properties": {"t01": {"type": "string"}}}
 ORDER = Order(
@@ -32,6 +32,13 @@ def test_a_refused_format_goes_down_one_rung_at_a_time_to_the_last() -> None:
         seen.append(formats(ladder))
     assert seen == ["json_object", None]
     assert ladder.rung is Rung.PLAIN
+
+
+def test_an_endpoint_is_begun_where_the_settings_want_it_and_each_model_has_a_ladder_of_its_own() -> None:
+    ladders = Ladders(lambda: Ladder(rung=Rung.JSON_OBJECT))
+    assert formats(ladders["a"]) == formats(ladders["b"]) == "json_object"
+    ladders["a"].refused("response_format", ladders["a"].body(ORDER, PARAMS))
+    assert (ladders["a"].rung, ladders["b"].rung) == (Rung.PLAIN, Rung.JSON_OBJECT)
 
 
 def test_a_refusal_that_names_nothing_is_taken_for_the_format() -> None:

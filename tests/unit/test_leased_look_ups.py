@@ -47,6 +47,18 @@ async def test_the_same_text_at_many_replicas_is_asked_once() -> None:
         assert asked(*replicas) == sorted(f"text {i}" for i in range(10))
 
 
+async def test_what_the_store_knows_counts_as_a_hit_of_the_backend() -> None:
+    async with worlds(2, SharedStore()) as (one, other):
+        one.read(ticket("same"))
+        await one.events(1)
+        await asyncio.sleep(LONG_S)
+        other.read(ticket("same"))
+        await other.events(1)
+        other.read(ticket("same"))
+        counted = [{row[1]: n for row, n in w.tally.counters[measures.CACHE].items()} for w in (one, other)]
+        assert counted == [{"miss": 1}, {"backend_hit": 1, "hit": 1}]
+
+
 async def test_who_waits_has_the_answer_soon_after_it_is_there() -> None:
     async with worlds(2, SharedStore()) as (one, other):
         one.read(ticket("same"))

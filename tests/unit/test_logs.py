@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 import structlog
 from hypothesis import given
@@ -248,6 +249,10 @@ def test_log_exception_takes_the_error_being_handled_at_level_error(log: Log) ->
 TEXT = "my card is 4111"
 
 
+def fail(error: Exception) -> None:
+    raise error
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -255,6 +260,8 @@ TEXT = "my card is 4111"
         pytest.param(lambda: dict[str, str]()[TEXT], id="KeyError"),
         pytest.param(lambda: list[str]().index(TEXT), id="index"),
         pytest.param(lambda: Lane(TEXT), id="enum"),
+        pytest.param(lambda: fail(RuntimeError(TEXT)), id="RuntimeError"),
+        pytest.param(lambda: fail(httpx.InvalidURL(TEXT)), id="a library's"),
     ],
 )
 def test_a_message_that_quotes_the_value_is_withheld(log: Log, fault: Callable[[], object]) -> None:
@@ -332,8 +339,9 @@ def test_what_has_the_shape_of_a_credential_is_masked_inside_a_sentence(said: st
 
 
 def test_a_secret_in_an_exceptions_message_is_masked(log: Log) -> None:
-    structlog.get_logger("x").error("stopped", exc_info=RuntimeError("redis://u:hunter2@cache refused"))
+    structlog.get_logger("x").error("stopped", exc_info=OSError("redis://u:hunter2@cache refused"))
     assert "hunter2" not in log.text()
+    assert "redis://***@cache refused" in log.text()
 
 
 # --- the libraries

@@ -31,10 +31,21 @@ DOMAINS: dict[str, set[str]] = {
     "lane": {*Lane, "probe"},
     "model": MODELS,
     "now": set(LABELS),
-    "outcome": {*Signal, "committed", "failed", "not_mine", "aborted", "fenced"},
+    "outcome": {*Signal, "committed", "failed", "not_mine", "aborted", "fenced", "fetched", "missing"},
     "partition": {"0"},  # those owned
     "question": {"label"},  # the taxonomy's
-    "reason": {*Reason, *DeadLetterReason, *Refusal, *HeldBy, *Signal, "bounds", "map", "budget", ""},
+    "reason": {
+        *Reason,
+        *DeadLetterReason,
+        *Refusal,
+        *HeldBy,
+        *Signal,
+        "bounds",
+        "map",
+        "schema",
+        "budget",
+        "",
+    },
     "remedy": set(Remedy),
     "result": {"hit", "backend_hit", "miss", "same", "changed", "failed"},
     "rule": {"already_done", "tombstone"},

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_classifier.core import measures
+from stream_classifier.core.dead_letter import dead_letter_headers
 from stream_classifier.core.event import CONTENT_TYPE
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.journey import OwnHeaders, Partition
@@ -276,18 +277,29 @@ async def test_an_event_that_cannot_be_made_smaller_is_a_dead_letter_that_names_
     assert world.partition.ledger.position == 4
 
 
-async def test_a_dead_letter_that_is_too_large_goes_without_value_then_without_the_rest() -> None:
-    own = [("dlq.reason", b"not_json")]
+async def test_a_dead_letter_that_is_too_large_goes_without_value_then_with_our_headers_alone() -> None:
+    place = {"topic": "tickets", "partition": 0, "offset": 0, "failed_at": ""}
+    own = dead_letter_headers([], reason="not_json", sentence="", **place)  # type: ignore[arg-type]
+    came = [*LARGE, ("dlq.of", b"another's"), ("dlq.reason", b"the last time's")]
     world = World(RecordTooLargeError(), RecordTooLargeError())
     deliver(world.partition, 0)
-    world.outbox.dead_letter(world.partition, 0, b"key", b"value", [*LARGE, *own])
+    world.outbox.dead_letter(world.partition, 0, b"key", b"value", [*came, *own])
     await world.flushed()
     omitted = ("dlq.value_omitted", b"true")
     assert world.sender.tries == [
-        [(b"key", b"value", [*LARGE, *own])],
-        [(b"key", None, [*LARGE, *own, omitted])],
+        [(b"key", b"value", [*came, *own])],
+        [(b"key", None, [*came, *own, omitted])],
         [(None, None, [*own, omitted])],
     ]
+
+
+async def test_a_batch_that_is_not_taken_is_counted_by_its_topic() -> None:
+    world = World(KafkaConnectionError(), TimeoutError())
+    deliver(world.partition, 0)
+    world.publish(0)
+    await world.flushed()
+    failures = world.outbox.tally.counters[measures.PUBLISH_FAILURES]
+    assert failures == {(world.outbox.output_topic,): 2, (world.outbox.dead_letter_topic,): 0}
 
 
 @pytest.mark.parametrize(

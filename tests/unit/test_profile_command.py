@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from stream_classifier.cli import main
-from stream_classifier.lab.profile.findings import caveats, duration, findings, percent, rate, seconds
+from stream_classifier.lab.figures import duration, percent, rate, seconds
+from stream_classifier.lab.pages.style import STYLE
+from stream_classifier.lab.profile.findings import caveats, findings
 from stream_classifier.lab.profile.html import html
-from stream_classifier.lab.profile.page_style import STYLE
 from stream_classifier.lab.profile.profiling import Asked
 from stream_classifier.settings import load
 from tests.unit.profile_world import DAY_S, every, rows, the_profile

@@ -30,7 +30,7 @@ from stream_classifier.lab.profile.projection import (
     stretches,
 )
 from stream_classifier.lab.profile.recommendation import Project, advise, choose, ttl
-from stream_classifier.lab.profile.simulation import Played, Simulation
+from stream_classifier.lab.profile.simulation import Played, SimulatedLanes, Simulation
 from stream_classifier.service.building import Builder
 from stream_classifier.settings import Settings
 from tests.unit.profile_world import LABELS, all_new, builder, every, rows, the_profile, the_settings, tickets
@@ -48,16 +48,16 @@ def played(
     needs: Sequence[int] | None = None,
     one_model: bool = True,
 ) -> Played:
-    simulation = Simulation(
-        tickets=made,
-        needs=[1] * len(made) if needs is None else needs,
+    lanes = SimulatedLanes(
         policy=BatchPolicy(max_tickets=size, max_tokens=1000, max_wait_s=wait_s),
         slots={Lane.BULK: slots, Lane.URGENT: 1},
         call_s=lambda _texts: CALL_S,
         one_model=one_model,
     )
-    simulation.play(range(len(made)))
-    return simulation.played
+    Simulation(tickets=made, needs=[1] * len(made) if needs is None else needs, lanes=lanes).play(
+        range(len(made))
+    )
+    return lanes.played
 
 
 def times(gaps: Sequence[float]) -> list[float]:

@@ -49,6 +49,13 @@ async def test_a_row_that_is_no_ticket_is_counted_and_told_with_its_line() -> No
     assert survey.first_refused[1].startswith("Line 1: The ticket has no id")
 
 
+async def test_a_record_without_a_ticket_to_classify_is_left_out_by_its_rule() -> None:
+    deleted = {"op": "d", "before": {"id": 1}, "after": None}
+    survey = await surveyed(rows({"body": "a"}, deleted))
+    assert survey.refused == {"deleted": 1}
+    assert len(survey.tickets) == 1
+
+
 async def test_languages_and_scripts_are_counted() -> None:
     survey = await surveyed(rows({"body": "Hallo", "lang": "DE"}, {"body": "Привет", "language": "ru"}))
     assert survey.languages == {"de": 1, "ru": 1}

@@ -9,7 +9,6 @@ import yaml
 
 from stream_classifier.cli import COMMANDS, read_command
 from stream_classifier.settings import load
-from stream_classifier.settings.unavailable import UNAVAILABLE
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text("utf-8")
@@ -19,10 +18,6 @@ YAML_BLOCKS = re.findall(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTAL
 COMMAND_LINES = sorted(set(re.findall(r"^stream-classifier ([a-z-]+)(.*)$", README, re.MULTILINE)))
 MAKE_TARGETS = set(re.findall(r"`make ([a-z]+)", README))
 LINKS = re.findall(r"\]\((?!https?:)([^)#]+)", README)
-
-
-def section(title: str) -> str:
-    return README.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
 def overlaid(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
@@ -64,9 +59,3 @@ def test_every_make_target_that_is_named_exists() -> None:
 @pytest.mark.parametrize("link", LINKS)
 def test_a_link_into_the_repository_leads_somewhere(link: str) -> None:
     assert (REPOSITORY / link).exists()
-
-
-def test_what_this_version_refuses_is_listed_whole() -> None:
-    table = re.findall(r"^\| (`.*?) \|", section("What it does not do"), re.MULTILINE)
-    listed = {path for cell in table for path in re.findall(r"`([^`]+)`", cell)}
-    assert listed == {path for path, *_ in UNAVAILABLE}

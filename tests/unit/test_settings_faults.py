@@ -14,7 +14,6 @@ from stream_classifier.core.faults import ConfigurationFaults
 from stream_classifier.settings import Settings, load
 from stream_classifier.settings.contradictions import contradictions
 from stream_classifier.settings.expected import leaves
-from stream_classifier.settings.unavailable import UNAVAILABLE
 from tests.unit.settings_cases import NOTHING, faults_of, faults_of_variables, from_variables, write
 
 PATHS = [path for path, _ in leaves(Settings)]
@@ -189,21 +188,6 @@ def test_redis_needs_a_url() -> None:
     settings = from_variables()
     redis = settings.model_copy(update={"cache": settings.cache.model_copy(update={"backend": "redis"})})
     assert [rule.paths[0] for rule in contradictions(redis, frozenset())] == ["cache.url"]
-
-
-REFUSED = {
-    "kafka.schema_registry_url": "https://registry:8081",
-    "ticket.format": "zendesk",
-    "ticket.redact": "email",
-    "ticket.on_update": "skip_unchanged",
-}
-
-
-@pytest.mark.parametrize("path", [path for path, *_ in UNAVAILABLE])
-def test_what_this_version_does_not_do_is_refused(path: str) -> None:
-    found = faults_of_variables(**{path.replace(".", "__").upper(): REFUSED[path]})
-    assert set(found) == {path}
-    assert "not available in this version; " in found[path]
 
 
 SECRETS: st.SearchStrategy[Any] = st.recursive(

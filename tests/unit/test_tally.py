@@ -20,7 +20,7 @@ def test_a_count_over_any_dimension_is_the_sum_of_its_rows(
 ) -> None:
     tally = Tally()
     for (lane, status), n in added:
-        tally.add(measures.EVENTS, lane, status, "llm", n=n)
+        tally.add(measures.EVENTS, lane, status, "llm", "", n=n)
     by_status = sum(n for (_, status), n in added if status == "labelled")
     assert tally.count(measures.EVENTS) == sum(n for _, n in added)
     assert tally.count(measures.EVENTS, None, "labelled") == by_status

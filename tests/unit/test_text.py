@@ -1,7 +1,9 @@
 """What the model sees, and which texts count as the same."""
 
 import json
+import re
 import sys
+import time
 import unicodedata
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 
 from stream_classifier.core.text import clean, cut, fold, model_text, normalise, text_digest
 from stream_classifier.core.ticket import Ticket
+
+BOTH = ("quotes", "signatures")
 
 
 def ticket(
@@ -199,8 +203,93 @@ def test_no_word_is_lost(words: list[str]) -> None:
 
 def test_a_digest_names_normaliser_and_redaction() -> None:
     plain = text_digest("hello")
-    assert plain == "n2:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+    assert plain == "n3:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
     masked = text_digest("hello", ("ip", "email"))
     prefix, _, digest = masked.partition(":")
-    assert (len(prefix), prefix[:3], digest) == (7, "n2r", plain[3:])
+    assert (len(prefix), prefix[:3], digest) == (7, "n3r", plain[3:])
     assert masked == text_digest("hello", ("email", "ip")) != text_digest("hello", ("email",))
+
+
+# ---------------------------------------------------------------- mail
+
+
+def test_an_html_mail_is_seen_without_what_it_answers_and_without_signature() -> None:
+    body = (
+        "<div>It still fails.</div><div class='gmail_signature'>Ann</div><br>"
+        "<div class='gmail_quote'>On 3 May 2026 at 10:15 Bo &lt;bo@example.com&gt; wrote:<br>"
+        "<blockquote>Try again.</blockquote></div>"
+    )
+    assert model_text(ticket("Export", body, "html"), 8000, BOTH) == ("Export\n\nIt still fails.", False)
+    assert "> Try again." in model_text(ticket("Export", body, "html"), 8000)[0]
+
+
+@pytest.mark.parametrize("subject", ["Fwd: Refund", "WG: Refund"])
+def test_a_forwarded_mail_is_seen_whole(subject: str) -> None:
+    body = "Can you help?\n\nFrom: Bo\nSent: Monday 10:15\nTo: Ann\nSubject: Refund\n\nMy money back"
+    assert model_text(ticket(subject, body), 8000, BOTH) == (f"{subject}\n\n{body}", False)
+
+
+def test_a_ticket_of_files_alone_has_no_text() -> None:
+    picture = "data:image/png;base64,iVBORw0KGgo="
+    assert model_text(ticket("", f"![]({picture})"), 8000) == ("", False)
+    assert model_text(ticket("Help", picture), 8000) == ("Help\n\n[image left out]", False)
+
+
+def test_emojis_and_persian_letters_survive_the_joiners_between_them() -> None:
+    assert clean("\U0001f468\u200d\U0001f469\u200d\U0001f467") == "\U0001f468\U0001f469\U0001f467"
+    assert (
+        clean("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645")
+        == "\u0645\u06cc\u062e\u0648\u0627\u0647\u0645"
+    )
+
+
+def test_a_long_run_of_combining_marks_is_cut() -> None:
+    cleaned = clean("a" + "\u0301\u0316" * 50_000 + "b")
+    assert cleaned == "a" + "\u0301\u0316" * 15 + "b"
+    assert normalise("a" + "\u0301\u0316" * 50_000 + "b") == normalise(cleaned)
+
+
+def test_of_a_body_that_is_far_too_long_its_ends_are_read_and_all_that_is_gone_is_counted() -> None:
+    body = "first " + "middle " * 200_000 + "last"
+    text, truncated = model_text(ticket("", body), 1000, BOTH)
+    head, mark, tail = text.split("\n")
+    gone = int(re.findall(r"\d+", mark)[0])
+    assert truncated
+    assert head.startswith("first")
+    assert tail.endswith("last")
+    assert (
+        abs(len(head) + gone + len(tail) - len(body)) < 10
+    )  # the blanks at the two cuts, and the sign there
+
+
+SOUP = st.lists(
+    st.sampled_from(
+        ["<p>", "</p>", "<div hidden>", "&#8238;", "\u202e", "\u200b", "\x07", "x", "> y\n", "-- \n", "<!--"]
+    )
+).map("".join)
+
+
+@given(SOUP, st.sampled_from(["html", "text"]), st.integers(100, 300), st.sampled_from([(), BOTH]))
+def test_nothing_invisible_is_ever_seen_and_never_more_than_allowed(
+    body: str, body_format: str, max_chars: int, left_out: tuple[str, ...]
+) -> None:
+    text, _ = model_text(ticket("", body * 9, body_format), max_chars, left_out)
+    assert len(text) <= max_chars
+    assert not [
+        char for char in text if char not in "\n\t" and unicodedata.category(char) in {"Cc", "Cf", "Cs"}
+    ]
+
+
+@pytest.mark.parametrize("body_format", ["text", "html"])
+@pytest.mark.parametrize(
+    "unit", ["a\u0301\u0316", "\u200ba", "\x01", "\n", "Aa1" * 20 + "\n", "&#x301;", "<", "> \n", ":\n"]
+)
+def test_a_body_of_a_mebibyte_costs_little_more_than_one_of_what_is_read(unit: str, body_format: str) -> None:
+    def spent_s(chars: int) -> float:
+        one = ticket("", unit * (chars // len(unit)), body_format)
+        started_s = time.process_time()
+        model_text(one, 8000, BOTH)
+        return time.process_time() - started_s
+
+    few_s = min(spent_s(1 << 17) for _ in range(3))
+    assert min(spent_s(1 << 20) for _ in range(3)) < max(32 * few_s, 0.3)  # eight times; squared, 64 times

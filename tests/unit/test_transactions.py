@@ -78,6 +78,17 @@ async def test_partitions_do_not_wait_for_one_another() -> None:
         assert (other.ledger.position, stuck.ledger.position) == (8, 0)
 
 
+async def test_every_try_that_fails_is_counted() -> None:
+    world = World()
+    async with world.running():
+        world.coordinator.outcomes.append(KafkaConnectionError())
+        deliver(world.partition, 0)
+        world.publish(0)
+        await world.flush()
+    assert world.outcomes("failed") == 1
+    assert world.outcomes("committed") == 1
+
+
 async def test_dead_letters_are_in_transactions_too() -> None:
     world = World()
     async with world.running():

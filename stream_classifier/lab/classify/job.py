@@ -39,6 +39,7 @@ ANSWER_SETTINGS = (
     "llm.urgent_model",
     "llm.fallback_models",
     "llm.params",
+    "llm.reply_format",
     "batch.isolate_tenants",
     "ticket",
     "triage",

@@ -8,6 +8,7 @@ from pathlib import Path
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.formats.paths import FieldPath
+from stream_classifier.core.ladder import Ladder, Ladders
 from stream_classifier.core.tally import Tally
 from stream_classifier.core.ticket import TicketReader
 from stream_classifier.lab.backlog import STANDARD_INPUT, open_backlog
@@ -126,7 +127,7 @@ class Evaluator:
         """Whether one of the providers says that it is simulated: what it answers says nothing of
         accuracy."""
         for settings in {each.settings.llm.base_url: each.settings for each in self.configurations}.values():
-            client = new_clients(settings, self.environ, {})[Lane.BULK]
+            client = new_clients(settings, self.environ, Ladders(Ladder))[Lane.BULK]
             async with client:
                 if SIMULATOR in (await client.visit()).owners:
                     return True

@@ -39,6 +39,7 @@ ANSWER_SETTINGS = (
     "llm.model",
     "llm.urgent_model",
     "llm.params",
+    "llm.reply_format",
     "llm.max_attempts",
     "llm.context_tokens",
     "batch.max_tickets",

@@ -3,7 +3,7 @@ r"""Which labels a request allows, read from the request alone.
 A provider knows nothing of the caller's configuration, so the labels come from what it is sent: from the
 `pattern` of the reply's schema, whose groups are the questions (`^[0-9]{2} (bug|other|\?)\|(high|low|\?)$`);
 without a schema from the system message, where each paragraph that has `label` in a heading with a colon
-and then lines `- name: description` is a question.
+and then lines `name: description` (or `- name: description`) is a question.
 """
 
 import re
@@ -19,7 +19,7 @@ UNSURE = "?"
 # Inside a pattern: an escaped character, a character class, or any other character.
 _PATTERN_TOKEN = re.compile(r"\\(?P<escaped>.)|(?P<klass>\[(?:[^\]\\]|\\.)*\])|(?P<plain>.)", re.DOTALL)
 _HEADING = re.compile(r".*\blabels?\b.*:\s*", re.IGNORECASE)
-_LIST_ENTRY = re.compile(r"[-*] +`?(?P<name>.+?)`?(?:: .*| \(for example .*|:?)")
+_LIST_ENTRY = re.compile(r"(?:[-*] +)?`?(?P<name>.+?)`?(?:: .*| \(for example .*|:?)")
 
 
 def questions_of_schema(schema: object) -> Questions:
