@@ -4,8 +4,7 @@
   records, so that a provider's prefix cache can hold both. Nothing in them names a batch.
 - A record is one line, `t01 47 "text"`: its key, its check, its text as a JSON string. Whatever could
   end the line or the string is escaped, and what a reader cannot see is taken out, so that no text can
-  forge a record, close a string or hide an order. A run of blanks is sent as one: the indentation of code
-  and logs is a twentieth of their tokens, and the cache takes such texts for the same.
+  forge a record, close a string or hide an order.
 - The reply is one object with a key for each record: `{"t01":"47 bug","t02":"13 ?"}`. The labels of
   several questions stand in their order, parted by a bar: `"47 billing|high"`.
 - The check is a number that only this record has. It is given with the text and written before the
@@ -43,17 +42,15 @@ _HIDDEN = re.compile(
     # Lone surrogates: half a character, which UTF-8 cannot carry.
     r"\ud800-\udfff]"
 )
-_GAP = re.compile(r"[ \t]{2,}")
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ECMA_SYNTAX = re.compile(r"[\^$\\.*+?()\[\]{}|]")
 
 
 def visible(text: str) -> str:
-    """The text as a person would read it: line ends are line feeds, hidden characters are gone, and a run of
-    blanks and tabs is one blank."""
-    if not (text.isascii() and text.isprintable()):
-        text = _HIDDEN.sub("", _BREAKS.sub("\n", text))
-    return _GAP.sub(" ", text)
+    """The text as a person would see it: line ends are line feeds, hidden characters are gone."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _HIDDEN.sub("", _BREAKS.sub("\n", text))
 
 
 class Sampler(Protocol):

@@ -69,6 +69,11 @@ class Schemas:
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
     _away_since: float | None = None
 
+    @property
+    def away_s(self) -> float:
+        """For how long the registry has not answered as one; 0 where it does, or was not asked."""
+        return 0.0 if self._away_since is None else self.now() - self._away_since
+
     def ready(self, records: Sequence[Record]) -> int:
         """How many of these, from the first on, can be read now. What the others need is fetched."""
         ready = len(records)
@@ -182,5 +187,5 @@ class Schemas:
 
     def _tell_back(self) -> None:
         if self._away_since is not None:
-            log.info("schema_registry_back", away_s=round(self.now() - self._away_since, 1))
+            log.info("schema_registry_back", away_s=round(self.away_s, 1))
             self._away_since = None

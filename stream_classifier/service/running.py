@@ -164,6 +164,7 @@ class Service:
             session=lambda: self.session,
             now=asyncio.get_running_loop().time,
             clock=time.time,
+            registry_away_s=lambda: self._schemas.away_s if self._schemas else 0.0,
             stopping=self._stopping.is_set,
             calls_wait_s=self.settings.shutdown_s - LAST_STEPS_S,
         )

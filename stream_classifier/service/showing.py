@@ -50,7 +50,8 @@ class LimitsTold:
 @dataclass(slots=True, kw_only=True)
 class Showing:
     """Reads what the page shows. `session` gives the current one, None before the first; `now` is the loop's
-    clock, `clock` gives unix seconds, `stopping` says whether the end was asked for."""
+    clock, `clock` gives unix seconds, `registry_away_s` how long the schema registry has been away;
+    `stopping` says whether the end was asked for."""
 
     settings: Settings
     tally: Tally
@@ -62,6 +63,7 @@ class Showing:
     session: Callable[[], Session | None]
     now: Callable[[], float]
     clock: Callable[[], float]
+    registry_away_s: Callable[[], float]
     stopping: Callable[[], bool]
     calls_wait_s: float
     health: Health = field(init=False)
@@ -95,6 +97,7 @@ class Showing:
             budgets={Lane(lane): part for (lane,), part in gate.spending.used().items()},
             unacknowledged=self.outbox.unacknowledged(),
             unacknowledged_s=self.outbox.unacknowledged_s(),
+            registry_away_s=self.registry_away_s(),
             publishing_held=session is not None and not session.in_touch(),
             at_bounds=session is not None and session.backpressure.full,
             left=round(self._gauge(measures.RECORDS_LEFT) or 0),
@@ -167,6 +170,7 @@ class Showing:
         now, lags = self.now(), session.lag.by_partition()
         stuck = dict(self.watch.stillness.stuck(now))
         full_maps = {tp.partition for tp in session.commits.full_maps}
+        schema_unknown = {tp.partition for tp in session.unread.waiting()}
         return [
             PartitionNow(
                 number=partition.number,
@@ -177,6 +181,7 @@ class Showing:
                 oldest_s=now - (partition.ledger.oldest_read_at() or now),
                 still_s=stuck.get(partition.number, 0.0),
                 map_full=partition.number in full_maps,
+                schema_unknown=partition.number in schema_unknown,
             )
             for partition in session.assignment.partitions.values()
         ]

@@ -61,7 +61,15 @@ class Remaining:
         held_s, now = self.tally.count(measures.LANE_HELD, Lane.BULK), self.now()
         mostly = held_s - self._held_s > HELD_SHARE * (now - self._looked_at)
         self._held_s, self._looked_at = held_s, now
-        return mostly or self.broker_away()
+        return mostly or self.broker_away() or self._nothing_is_readable
+
+    @property
+    def _nothing_is_readable(self) -> bool:
+        """Whether every partition rests before a record whose schema is not known."""
+        session = self.session()
+        if session is None or not session.assignment.partitions:
+            return False
+        return session.assignment.partitions.keys() <= session.unread.waiting()
 
     def _count_finished(self) -> None:
         session = self.session()

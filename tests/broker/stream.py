@@ -92,6 +92,13 @@ class Stream:
         await member.until_logged("model_introduced")
         return member
 
+    async def member_about_to_join(self) -> Member:
+        """Start a process, and wait until it joins in a moment: who is frozen now is still in the group then,
+        however long the machine took to start it."""
+        member = await self.member()
+        await member.until_logged("service_starting")
+        return member
+
     @property
     def tickets_asked(self) -> int:
         """How many texts the provider was asked, the service's own constant record not counted."""

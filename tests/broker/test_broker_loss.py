@@ -143,8 +143,8 @@ async def test_the_coordinator_dies_in_the_middle_of_a_rebalance(cluster: RealKa
         first = await stream.working_member()
         async with flowing(stream) as flow:
             await flow.goes_on(first)
+            second = await stream.member_about_to_join()
             first.tell(signal.SIGSTOP)
-            second = await stream.member()
             await stream.until_rebalancing()
             third = await stream.member()
             node = await with_role(cluster, stream, "group")

@@ -64,9 +64,9 @@ async def test_a_member_waits_longer_for_the_group_than_for_a_broker(kafka: Kafk
     anew with some brokers."""
     async with a_stream(kafka.bootstrap_servers, tmp_path, partitions=2) as stream:
         frozen = await stream.working_member()
+        joining = await stream.member_about_to_join()
         frozen.tell(signal.SIGSTOP)
         began = time.monotonic()
-        joining = await stream.member()
         await joining.until_assigned(2)
         assert time.monotonic() - began > REQUEST_S
     said = [line["message"] for line in joining.logged("library")]

@@ -96,8 +96,8 @@ async def test_it_stops_while_the_group_is_being_formed(kafka: Kafka, tmp_path: 
     """A frozen member holds the rebalance, so that the one that joins gets no assignment."""
     async with a_stream(kafka.bootstrap_servers, tmp_path) as stream:
         frozen = await stream.working_member()
+        joining = await stream.member_about_to_join()
         frozen.tell(signal.SIGSTOP)
-        joining = await stream.member()
         await stream.until_rebalancing()
         await stopped_within(joining, 3)
 

@@ -98,6 +98,11 @@ STUCK = replace(
     ],
     work_left_s=0,
 )
+SCHEMA = replace(
+    BUSY,
+    partitions=[replace(partition, schema_unknown=partition.number < 2) for partition in BUSY.partitions],
+    registry_away_s=240,
+)
 STATES = {"idle": IDLE, "busy": BUSY, "outage": OUTAGE, "stuck": STUCK}
 
 

@@ -18,7 +18,7 @@ from stream_classifier.observe.live.history import Period, Sample
 from stream_classifier.observe.live.questions import QUESTIONS
 from stream_classifier.observe.live.state import Identity, LaneNow, ModelNow, Now, PartitionNow
 from stream_classifier.observe.summary import Snapshot
-from tests.browser.pages import BUSY, IDLE, OUTAGE, STATES, STUCK, WHY_STUCK
+from tests.browser.pages import BUSY, IDLE, OUTAGE, SCHEMA, STATES, STUCK, WHY_STUCK
 
 NOTHING = dict.fromkeys(Lane, 0.0)
 
@@ -85,6 +85,45 @@ def test_publishing_that_is_held_is_told() -> None:
     held = replace(BUSY, publishing_held=True)
     assert working(held, MINUTE).headline == "Publishing is held"
     assert whose(held, MINUTE).short == "Kafka"
+
+
+def test_partitions_that_wait_for_a_schema_are_a_pause_and_the_registry_is_named() -> None:
+    answer = working(SCHEMA, MINUTE)
+    assert plain(answer).startswith("In part. 2 of 6 partitions here wait for a schema, urgent tickets too:")
+    assert "Nothing is lost, and it goes on by itself." in answer.rest
+    assert plain(whose(SCHEMA, MINUTE)) == (
+        "The schema registry. It is away, or refuses us, for 4 min: "
+        "schema_registry_away in the log says what to mend."
+    )
+
+
+def test_where_all_partitions_wait_for_a_schema_it_is_paused() -> None:
+    all_wait = [replace(partition, schema_unknown=True) for partition in SCHEMA.partitions]
+    assert working(replace(SCHEMA, partitions=all_wait), STILL).headline == "Paused"
+
+
+def test_what_waits_for_a_schema_for_longer_than_a_call_takes_is_late_though_nothing_read_is_old() -> None:
+    assert plain(late(SCHEMA, MINUTE)) == (
+        "Yes. 90 tickets to go, the oldest in work for 1.4 s; 4.0 s at the pace of the last minutes of work; "
+        "what stands behind an unknown schema is not read yet, however old it is."
+    )
+    assert late(replace(SCHEMA, registry_away_s=20), MINUTE).tone == "good"
+
+
+@pytest.mark.parametrize(
+    "well",
+    [
+        pytest.param(replace(SCHEMA, partitions=BUSY.partitions), id="away, and nobody waits for it"),
+        pytest.param(replace(SCHEMA, registry_away_s=0), id="a new schema, a moment before it is fetched"),
+    ],
+)
+def test_without_both_a_wait_and_a_registry_that_is_away_there_is_no_pause(well: Now) -> None:
+    assert working(well, MINUTE).tone == "good"
+    assert whose(well, MINUTE).tone == "good"
+
+
+def test_a_restart_while_the_schema_registry_is_away_is_in_vain() -> None:
+    assert "It mends nothing" in restart(SCHEMA, MINUTE).rest
 
 
 def test_before_the_group_it_is_not_ready_and_says_why() -> None:
@@ -248,7 +287,14 @@ states = st.builds(
         }
     ),
     partitions=st.lists(
-        st.builds(PartitionNow, number=counts, committed=counts, done_ahead=counts, oldest_s=seconds)
+        st.builds(
+            PartitionNow,
+            number=counts,
+            committed=counts,
+            done_ahead=counts,
+            oldest_s=seconds,
+            schema_unknown=st.booleans(),
+        )
     ),
     models=st.lists(
         st.builds(
@@ -261,6 +307,7 @@ states = st.builds(
     unacknowledged=counts,
     unacknowledged_s=seconds,
     publishing_held=st.booleans(),
+    registry_away_s=seconds,
     left=counts,
     work_left_s=st.none() | seconds,
 )

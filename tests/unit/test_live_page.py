@@ -24,7 +24,19 @@ from stream_classifier.observe.live.view import (
     new_view,
     points,
 )
-from tests.browser.pages import BUSY, IDENTITY, IDLE, MODEL, NOON, OUTAGE, STATES, STUCK, a_history, a_line
+from tests.browser.pages import (
+    BUSY,
+    IDENTITY,
+    IDLE,
+    MODEL,
+    NOON,
+    OUTAGE,
+    SCHEMA,
+    STATES,
+    STUCK,
+    a_history,
+    a_line,
+)
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -126,6 +138,12 @@ def test_of_many_partitions_the_worst_are_shown_and_the_others_counted() -> None
 def test_a_partition_that_stands_still_is_marked() -> None:
     tones = [row[0] for row in a_view(STUCK)["rows:partitions"]]
     assert tones == ["", "", "", "bad", "", ""]
+
+
+def test_a_partition_whose_next_record_waits_for_its_schema_says_so() -> None:
+    rows = a_view(SCHEMA)["rows:partitions"]
+    assert [row[0] for row in rows] == ["wait", "wait", "", "", "", ""]
+    assert rows[0][1][-1] == "reading rests: the next record's schema is not known yet"
 
 
 def test_no_model_s_limits_are_made_up() -> None:

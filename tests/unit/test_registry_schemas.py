@@ -167,6 +167,18 @@ async def test_a_registry_that_is_away_makes_no_dead_letter_and_is_asked_until_i
     assert (w.fetched("failed"), w.fetched("fetched")) == (tries, 1)
 
 
+async def test_it_tells_for_how_long_the_registry_has_been_away() -> None:
+    answers: dict[SchemaId, Answer] = {1: AWAY}
+    async with world(answers.__getitem__) as w:
+        assert w.schemas.away_s == 0
+        w.schemas.ready([by_number(1)])
+        await asyncio.sleep(5 * LAST_BACKOFF_S)
+        assert w.schemas.away_s == pytest.approx(5 * LAST_BACKOFF_S)
+        answers[1] = JSON
+        await w.until_known(by_number(1))
+        assert w.schemas.away_s == 0
+
+
 async def test_an_id_that_a_follower_did_not_know_yet_is_found_at_the_second_look() -> None:
     answers = iter([None, JSON])
     async with world(lambda _: next(answers)) as w:

@@ -14,9 +14,10 @@ from stream_classifier.lanes.calls import Called
 from stream_classifier.observe.live.recent import Recent
 from stream_classifier.observe.live.state import Now
 from stream_classifier.service.showing import LimitsTold, Showing, done_ahead
-from tests.unit.kafka_fakes import TOPIC, a_partition, deliver, tp
+from tests.unit.kafka_fakes import TOPIC, a_partition, deliver, record, tp
 from tests.unit.lane_fakes import MODEL
 from tests.unit.lane_world import settings
+from tests.unit.test_unread import Known
 from tests.unit.watch_world import STALL_S, World
 
 
@@ -27,6 +28,7 @@ class Shown(World):
         super().__init__(**groups)
         self.limits = LimitsTold(self.now)
         self.stopping = False
+        self.registry_away_s = 0.0
         self.showing = Showing(
             settings=settings(**groups),
             tally=self.tally,
@@ -38,6 +40,7 @@ class Shown(World):
             session=lambda: self.session,
             now=self.now,
             clock=lambda: 0.0,
+            registry_away_s=lambda: self.registry_away_s,
             stopping=lambda: self.stopping,
             calls_wait_s=20.0,
         )
@@ -93,6 +96,17 @@ async def test_a_partition_that_stands_still_is_told_with_its_time() -> None:
     [partition] = world.state.partitions
     assert partition.still_s > STALL_S
     assert not world.state.alive.ok
+
+
+async def test_a_partition_whose_next_record_waits_for_its_schema_is_told_until_it_can_be_read() -> None:
+    world, known = Shown(), Known(7)
+    session = world.work()
+    session.unread.reader = known
+    session.unread.ready(tp(0), world.partition, [record(7)])
+    world.registry_away_s = 90.0
+    assert (world.state.schemas_wait, world.state.schemas_wait_s) == (1, 90.0)
+    known.unknown.clear()
+    assert (world.state.schemas_wait, world.state.schemas_wait_s) == (0, 0.0)
 
 
 async def test_an_outage_is_told_with_its_reason_its_remedy_and_its_next_try() -> None:

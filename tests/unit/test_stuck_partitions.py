@@ -6,11 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aiokafka import ConsumerRecord
 
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.call import Signal
-from tests.unit.kafka_fakes import tp
+from stream_classifier.core.measures import PARTITIONS_PAUSED
+from stream_classifier.kafka.session import Session
+from tests.unit.kafka_fakes import record, tp
 from tests.unit.lane_fakes import DOWN, Call, Record, failure, ticket
+from tests.unit.test_unread import Known
 from tests.unit.watch_world import STALL_S, World
 
 HANGS_S = 1e9  # a client that has lost its time limit
@@ -25,6 +29,13 @@ def hanging_on(text: str, otherwise_s: float = 1.0) -> Callable[[Call], float]:
 
 def many(name: str, count: int) -> list[Record]:
     return [ticket(f"{name} {number}") for number in range(count)]
+
+
+def rest_at(session: Session, unread: ConsumerRecord[Any, Any]) -> None:
+    """Partition 0 rests before this record, whose schema is not known."""
+    session.unread.reader = Known(unread.offset)
+    partition = session.assignment.partitions[tp(0)]
+    assert session.unread.ready(tp(0), partition, [unread]) == 0
 
 
 async def alive_for(world: World, seconds: float) -> bool:
@@ -82,6 +93,16 @@ async def test_a_full_map_is_no_excuse_for_a_head_that_never_finishes() -> None:
         world.read(world.partition, ticket("lost"))
         await asyncio.sleep(5)
         session.commits.full_maps.add(tp(0))
+        assert not await alive_for(world, LONG_S)
+
+
+async def test_a_schema_that_is_not_known_is_no_excuse_for_a_ticket_that_was_read_before_it() -> None:
+    world = World(**MEMORY)
+    world.providers[Lane.BULK].latency_s = hanging_on("lost")
+    async with world.running() as session:
+        world.read(world.partition, ticket("lost"))
+        await asyncio.sleep(5)
+        rest_at(session, record(1))
         assert not await alive_for(world, LONG_S)
 
 
@@ -183,6 +204,16 @@ async def test_a_full_map_keeps_it_green_while_its_head_is_in_a_call() -> None:
         session.commits.full_maps.add(tp(0))
         assert await alive_for(world, STALL_S)
         assert not world.partition.ledger.unfinished
+
+
+async def test_a_schema_that_is_not_known_yet_keeps_it_green_and_is_told_as_the_pause() -> None:
+    world = World(**MEMORY)
+    async with world.running() as session:
+        world.read(world.partition, *many("before", 3))
+        rest_at(session, record(3))
+        assert await alive_for(world, LONG_S)
+        assert world.gauge(PARTITIONS_PAUSED)[("schema",)] == 1
+        assert world.health.readiness().ok
 
 
 async def test_a_spent_budget_keeps_it_green_until_the_next_day() -> None:

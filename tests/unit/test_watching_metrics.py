@@ -13,9 +13,10 @@ from stream_classifier.core.work_left import KNOWN_AFTER_S
 from stream_classifier.kafka.session import Session
 from stream_classifier.lanes.under_way import UnderWay
 from stream_classifier.service.watching import UNACKNOWLEDGED_S
-from tests.unit.kafka_fakes import deliver, tp
+from tests.unit.kafka_fakes import deliver, record, tp
 from tests.unit.lane_fakes import failure, ticket
 from tests.unit.lane_world import world
+from tests.unit.test_unread import Known
 from tests.unit.watch_world import World
 
 LONG_S = KNOWN_AFTER_S + 30
@@ -107,6 +108,18 @@ async def test_a_broker_that_takes_nothing_holds_its_value_and_is_told() -> None
         assert work_left_s(w) == before
         assert w.gauge(measures.UNACKNOWLEDGED)[()] > 60
         w.sender.gate.set()
+
+
+async def test_partitions_that_all_wait_for_a_schema_hold_its_value() -> None:
+    async with at_work() as (w, session):
+        await w.look_for(LONG_S)
+        before = work_left_s(w)
+        session.unread.reader = Known(0)
+        for number, partition in enumerate((w.partition, w.other)):
+            session.unread.ready(tp(number), partition, [record(0)])
+        w.consumer.ends[tp(0)] = 500_000
+        await w.look_for(60)
+        assert work_left_s(w) == before
 
 
 async def test_between_two_assignments_nothing_is_known_to_be_left_to_do() -> None:

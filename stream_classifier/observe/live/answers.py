@@ -43,7 +43,7 @@ class Answer:
 
 def working(now: Now, minute: Period) -> Answer:
     """Is it working?"""
-    for found in (_stopping, _stuck, _kafka_holds, _not_ready, _held):
+    for found in (_stopping, _stuck, _kafka_holds, _not_ready, _held, _schemas_wait):
         if (answer := found(now)) is not None:
             return answer
     if not now.left:
@@ -68,7 +68,9 @@ def late(now: Now, minute: Period) -> Answer:
         return Answer("Not yet", "wait", f"{rest}; they wait until calls go on.")
     if work_s:
         rest += f"; {duration(work_s)} at the pace of the last minutes of work"
-    if max(now.oldest_s, work_s) <= limit_s:
+    if now.schemas_wait_s:
+        rest += "; what stands behind an unknown schema is not read yet, however old it is"
+    if max(now.oldest_s, work_s, now.schemas_wait_s) <= limit_s:
         return Answer("No", "good", f"{rest}.")
     if minute.left_all > 0:
         return Answer("Yes", "wait", f"{rest}.")
@@ -109,7 +111,8 @@ def restart(now: Now, _minute: Period) -> Answer:
         return Answer("Better wait", "bad", f"{rest} {_after_a_kill(now)}")
     if not now.left and not now.done_ahead:
         return Answer("Yes", "good", "Nothing is in work, so nothing can come twice.")
-    in_vain = " It mends nothing: what holds it up is not in this process." if now.out else ""
+    elsewhere = now.out or now.schemas_wait_s
+    in_vain = " It mends nothing: what holds it up is not in this process." if elsewhere else ""
     return Answer("Yes, by SIGTERM", "good", f"{_a_stop(now)} {_after_a_kill(now)}{in_vain}")
 
 
@@ -155,6 +158,17 @@ def _held(now: Now) -> Answer | None:
         return Answer("It is paused", "bad", rest, "Paused")
     lane = next(iter(held))
     return Answer("In part", "bad", rest, f"{lane.capitalize()} is paused")
+
+
+def _schemas_wait(now: Now) -> Answer | None:
+    if not now.schemas_wait_s:
+        return None
+    which = f"{count(now.schemas_wait)} of {some(len(now.partitions), 'partition')} here wait for a schema"
+    why = "urgent tickets too: the schema registry is away, or refuses us."
+    rest = f"{which}, {why} Nothing is lost, and it goes on by itself."
+    if now.schemas_wait == len(now.partitions):
+        return Answer("It is paused", "bad", rest, "Paused")
+    return Answer("In part", "bad", rest, "Partitions are paused")
 
 
 def _saved(single: float, spent: float) -> str:

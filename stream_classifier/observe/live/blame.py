@@ -2,8 +2,9 @@
 
 Rules
 -----
-* Kafka is named before the provider, since nothing leaves while Kafka is away; this process last, since it
-  may only look late for what the others do.
+* Kafka is named before the provider, since nothing leaves while Kafka is away, and the schema registry, since
+  nothing behind an unknown schema is read; this process last, since it may only look late for what the
+  others do.
 * Nobody is blamed for a slow pace while somebody else holds the work up.
 """
 
@@ -63,6 +64,14 @@ def _blame_kafka(now: Now, _minute: Period) -> Answer | None:
     return Answer(
         "Kafka, or the start", "wait", "This process has no partitions yet: the log says what it waits for."
     )
+
+
+def _blame_registry(now: Now, _minute: Period) -> Answer | None:
+    if not now.schemas_wait_s:
+        return None
+    since = f"It is away, or refuses us, for {duration(now.schemas_wait_s)}"
+    rest = f"{since}: schema_registry_away in the log says what to mend."
+    return Answer("The schema registry", "bad", rest)
 
 
 def _blame_provider(now: Now, _minute: Period) -> Answer | None:
@@ -126,6 +135,7 @@ def _blame_pace(now: Now, minute: Period) -> Answer | None:
 
 BLAMES: Sequence[Callable[[Now, Period], Answer | None]] = (
     _blame_kafka,
+    _blame_registry,
     _blame_provider,
     _blame_budget,
     _blame_limit,

@@ -33,7 +33,7 @@ class LaneNow:
 class PartitionNow:
     """One input partition of this replica. `done_ahead` records are finished and in no commit yet, at the
     most; `lag` is from the commit to the end, None before it is known; `still_s` is above 0 where the
-    partition has stood still for longer than it may."""
+    partition has stood still for longer than it may. `schema_unknown`: its next record waits for a schema."""
 
     number: int
     committed: int
@@ -43,6 +43,7 @@ class PartitionNow:
     oldest_s: float = 0.0
     still_s: float = 0.0
     map_full: bool = False
+    schema_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,7 @@ class Now:
     unacknowledged: int = 0  # events handed over that the broker does not have yet
     unacknowledged_s: float = 0.0  # how long it has let us wait for the oldest batch of them
     publishing_held: bool = False  # the group has given no sign of itself for a session's length
+    registry_away_s: float = 0.0  # how long the schema registry has not answered as one; 0 where it does
     at_bounds: bool = False  # as much is in work as may be: reading rests
     left: int = 0  # records that wait for their event, read or not
     work_left_s: float | None = None  # what they would take, at the pace of the last minutes of work
@@ -108,6 +110,16 @@ class Now:
     def oldest_s(self) -> float:
         """The age of the oldest record that was read and is not done."""
         return max((partition.oldest_s for partition in self.partitions), default=0.0)
+
+    @property
+    def schemas_wait_s(self) -> float:
+        """For how long a schema registry that is away may have kept partitions; 0 where it keeps none."""
+        return self.registry_away_s if self.schemas_wait else 0.0
+
+    @property
+    def schemas_wait(self) -> int:
+        """The partitions whose next record waits for its schema."""
+        return sum(partition.schema_unknown for partition in self.partitions)
 
     @property
     def out(self) -> list[ModelNow]:

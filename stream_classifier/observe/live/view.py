@@ -146,6 +146,8 @@ def _partition(partition: PartitionNow, now: Now) -> Row:
     state = ""
     if partition.map_full:
         state = "reading rests: too much is finished beyond a gap"
+    if partition.schema_unknown:
+        state = "reading rests: the next record's schema is not known yet"
     if partition.still_s:
         state = f"stands still for {duration(partition.still_s)}"
     cells = [
