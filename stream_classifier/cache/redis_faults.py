@@ -1,10 +1,11 @@
 """What Redis and its client raise, in a sentence: what a person must mend, and what waiting may."""
 
 import ssl
-from collections.abc import Iterator
 from itertools import chain
 
 from redis import exceptions as errors
+
+from stream_classifier.core.faults import chain_of
 
 PROTECTED_MODE = "DENIED"
 NO_PASSWORD_THERE = "without any password configured"
@@ -52,7 +53,7 @@ def for_a_person(error: Exception) -> str | None:
     by_kind = (sentence for kind, sentence in BY_KIND if isinstance(error, kind))
     by_words = (sentence for words, sentence in BY_WORDS if words in str(error))
     login = (LOGIN for kind in LOGIN_FAULTS if isinstance(error, kind))
-    tls = (TLS.format(_reason(cause)) for cause in _causes(error) if _is_tls(cause))
+    tls = (TLS.format(_reason(cause)) for cause in chain_of(error) if _is_tls(cause))
     return next(chain(by_kind, by_words, login, tls), None)
 
 
@@ -69,9 +70,3 @@ def _reason(cause: BaseException) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return cause.verify_message
     return (cause.strerror if isinstance(cause, OSError) else None) or type(cause).__name__
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -1,6 +1,6 @@
 """What a person can mend: said in sentences that name the remedy, shown without a traceback."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -20,6 +20,15 @@ def first_fault(faults: BaseExceptionGroup[OperatorFault]) -> OperatorFault:
     """The fault that is told, of those that tasks side by side ended with."""
     found = faults.exceptions[0]
     return first_fault(found) if isinstance(found, BaseExceptionGroup) else found
+
+
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what led to it, the nearest first; of a group its members, too."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            yield from error.exceptions
+        error = error.__cause__ or error.__context__
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ Sentences are ours throughout: an exception's own text may hold an address with 
 
 import socket
 import ssl
-from collections.abc import Iterator
 
 import httpx
 
 from stream_classifier.core.call import Signal
+from stream_classifier.core.faults import chain_of
 
 KINDS: tuple[tuple[type[httpx.HTTPError], Signal, str], ...] = (
     (httpx.ConnectTimeout, Signal.UNREACHABLE, "No connection to the provider came about in time."),
@@ -41,12 +41,4 @@ def explain(error: httpx.HTTPError) -> tuple[Signal, str]:
 
 
 def _cause(error: BaseException) -> str | None:
-    return next((text for cause in _chain(error) for kind, text in CAUSES if isinstance(cause, kind)), None)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            yield from error.exceptions
-        error = error.__cause__ or error.__context__
+    return next((text for cause in chain_of(error) for kind, text in CAUSES if isinstance(cause, kind)), None)

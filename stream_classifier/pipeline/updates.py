@@ -82,8 +82,7 @@ class Updates:
         last = self.memory.last(name)
         if self.memory.store is not None and (last is None or following.since_ms is None):
             return Fate.LOOK_UP
-        key = prepared.urgent_key if lane is Lane.URGENT else prepared.bulk_key
-        event = Last(ticket.revision, _state(lane, key), partition.number, 0)
+        event = Last(ticket.revision, _state_of(prepared, lane), partition.number, 0)
         return Fate.PASS_OVER if self._passes(name, last, event, following) else Fate.PUBLISH
 
     def leaves_known(
@@ -100,11 +99,10 @@ class Updates:
         name = (ticket.tenant, ticket.ticket_id)
         late = self._late(name, ticket.revision, partition.number)
         if self.skips and (following := self._following.get(partition)) is not None:
-            key = prepared.urgent_key if lane is Lane.URGENT else prepared.bulk_key
-            state = _state(lane, key) if model in self.models.values() else None
+            state = _state_of(prepared, lane) if model in self.models.values() else None
             event = Last(ticket.revision, state, partition.number, 0)
             following.records[offset] = [Leaving(name, event)]
-            self._under_way[name] = self._under_way.get(name, 0) + 1
+            self._began(name)
         return late
 
     def enter(self, delivery: Delivery) -> None:
@@ -114,7 +112,7 @@ class Updates:
             return
         following.records[delivery.offset] = [Leaving(_name(waiting)) for waiting in delivery.tickets]
         for waiting in delivery.tickets:
-            self._under_way[_name(waiting)] = self._under_way.get(_name(waiting), 0) + 1
+            self._began(_name(waiting))
 
     def to_look_up(self, waiting: Waiting) -> bool:
         """Whether the store is to be asked about this ticket before anything else."""
@@ -153,7 +151,7 @@ class Updates:
             return False
         if delivery.headers and renewed_by(delivery.headers, None):
             return False
-        event = Last(waiting.revision, _state_of(waiting), delivery.partition.number, 0)
+        event = Last(waiting.revision, _state_of(waiting, delivery.lane), delivery.partition.number, 0)
         if not waiting.utf8 or not self._passes(name, self.memory.last(name), event, following):
             return False
         for leaving in following.records.pop(delivery.offset, ()):
@@ -169,7 +167,7 @@ class Updates:
         if record is not None:
             lasting = self.skips and decision.reason is None
             lasting = lasting and decision.model in self.models.values()  # no model: a person's correction
-            state = _state_of(waiting) if lasting else None
+            state = _state_of(waiting, waiting.delivery.lane) if lasting else None
             record[waiting.part or 0].event = Last(waiting.revision, state, partition.number, 0)
         return late
 
@@ -228,6 +226,9 @@ class Updates:
     def _counts(self, waiting: Waiting) -> bool:
         return self.skips or waiting.revision is not None
 
+    def _began(self, name: TicketName) -> None:
+        self._under_way[name] = self._under_way.get(name, 0) + 1
+
     def _arrived(self, name: TicketName) -> None:
         left = self._under_way.pop(name, 1) - 1
         if left:
@@ -238,10 +239,6 @@ def _name(waiting: Waiting) -> TicketName:
     return waiting.tenant, waiting.ticket_id
 
 
-def _state_of(waiting: Waiting) -> bytes:
-    lane = waiting.delivery.lane
-    return _state(lane, waiting.urgent_key if lane is Lane.URGENT else waiting.bulk_key)
-
-
-def _state(lane: Lane, key: bytes) -> bytes:
-    return (b"u" if lane is Lane.URGENT else b"b") + key
+def _state_of(keyed: Waiting | Prepared, lane: Lane) -> bytes:
+    """What is the same as long as nothing has changed that a label depends on."""
+    return b"u" + keyed.urgent_key if lane is Lane.URGENT else b"b" + keyed.bulk_key

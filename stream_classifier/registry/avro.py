@@ -37,6 +37,11 @@ MAX_FREE_IN_ITEM = 100
 """The same in one item of an array or a map, of which there may be many."""
 
 ITEMS = {"array": "items", "map": "values"}
+NO_SCHEMA = (
+    SchemaParseException,
+    UnknownType,
+    *(RecursionError, TypeError, KeyError, ValueError, AttributeError),  # what fastavro lets through
+)
 
 Schema = Any  # as fastavro parses it: a name, a list (a union) or a dict
 
@@ -103,9 +108,7 @@ def _parsed(text: str, references: Sequence[str], *, logical: bool) -> tuple[Sch
     names: dict[str, Schema] = {}
     try:
         *_, schema = [parse_schema(_loaded(each, logical), names) for each in (*references, text)]
-    except (SchemaParseException, UnknownType, orjson.JSONDecodeError) as error:
-        raise Unusable("is not a valid Avro schema") from error
-    except (RecursionError, TypeError, KeyError, ValueError, AttributeError) as error:
+    except NO_SCHEMA as error:
         raise Unusable("is not a valid Avro schema") from error
     return schema, names
 

@@ -14,7 +14,7 @@ Rules
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ import httpx
 import orjson
 from pydantic import SecretStr
 
-from stream_classifier.core.faults import OperatorFault
+from stream_classifier.core.faults import OperatorFault, chain_of
 from stream_classifier.registry.wire import SchemaId
 
 REQUEST_S = 10.0
@@ -191,16 +191,8 @@ CAUSES: tuple[tuple[type[OSError], str], ...] = (
 
 
 def _explained(error: Exception) -> str:
-    causes = (text for cause in _chain(error) for kind, text in CAUSES if isinstance(cause, kind))
+    causes = (text for cause in chain_of(error) for kind, text in CAUSES if isinstance(cause, kind))
     return "The schema registry cannot be reached: " + next(causes, "check kafka.schema_registry_url.")
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            yield from error.exceptions
-        error = error.__cause__ or error.__context__
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext:

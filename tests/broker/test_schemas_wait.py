@@ -35,6 +35,7 @@ async def test_records_that_wait_for_their_schema_are_labelled_once_by_whoever_o
         second = await stream.working_member(**named)
         await second.until_metric(WAITING, lambda paused: paused == 1)
         assert (await first.get("/healthz")).status_code == 200
+        assert "Not read, for want of a schema: 1 of 1 partition," in (await first.get("/")).text
         assert len(await stream.events()) == RECORDS
         registry.fault = None
         await stream.settled()

@@ -21,7 +21,7 @@ https://support.freshdesk.com/support/solutions/articles/132589-using-webhooks-i
 from typing import Any
 
 from stream_classifier.core.formats.format import Format, Raw
-from stream_classifier.core.formats.parts import first, has_own_text, host, mapped, marks_in, object_at
+from stream_classifier.core.formats.parts import first, has_own_text, host, is_marked, mapped, object_at
 from stream_classifier.core.formats.passing import PassedOver, PassRule
 
 PRIORITIES = {
@@ -47,12 +47,11 @@ _MARKS = (
     " association_type source_additional_info structured_description"
 )
 MARKS = frozenset(_MARKS.split())
-ENOUGH_MARKS = 2  # one could be anybody's
 WEBHOOK = "freshdesk_webhook"
 
 
 def _is_ticket(raw: Raw) -> bool:
-    return "id" in raw and marks_in(raw, MARKS) >= ENOUGH_MARKS
+    return "id" in raw and is_marked(raw, MARKS)
 
 
 def _ticket(raw: Raw) -> Raw:

@@ -23,7 +23,7 @@ https://docs.github.com/en/rest/issues/issues
 from typing import Any
 
 from stream_classifier.core.formats.format import Format, Raw
-from stream_classifier.core.formats.parts import at, first, has_own_text, marks_in, object_at
+from stream_classifier.core.formats.parts import at, first, has_own_text, is_marked, object_at
 from stream_classifier.core.formats.passing import PassedOver, PassRule
 
 GONE = ("deleted", "transferred")
@@ -32,7 +32,6 @@ _ISSUE_MARKS = (
     " state_reason locked active_lock_reason"
 )
 ISSUE_MARKS = frozenset(_ISSUE_MARKS.split())
-ENOUGH_MARKS = 2  # one could be anybody's
 
 
 def _is_event(raw: Raw) -> bool:
@@ -58,7 +57,7 @@ def _event(raw: Raw) -> Raw:
 
 
 def _is_issue(raw: Raw) -> bool:
-    return "title" in raw and "subject" not in raw and marks_in(raw, ISSUE_MARKS) >= ENOUGH_MARKS
+    return "title" in raw and "subject" not in raw and is_marked(raw, ISSUE_MARKS)
 
 
 def _issue(issue: Raw) -> dict[str, Any]:

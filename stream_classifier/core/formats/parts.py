@@ -8,6 +8,7 @@ from stream_classifier.core.formats.format import Raw
 
 OWN_TEXT = frozenset({"subject", "body", "text", "description"})
 _CANONICAL_ONLY = frozenset({"ticket_id", "tenant", "body_format", "text", "revision"})
+ENOUGH_MARKS = 2  # one could be anybody's
 _HOST = re.compile(r"https?://([^/?#@:]+)", re.ASCII | re.IGNORECASE)
 _UTC = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)", re.ASCII)
 _OFFSET = re.compile(r"(.*\dT\d\d:\d\d.*[+-]\d\d)(\d\d)", re.ASCII)
@@ -43,9 +44,9 @@ def has_canonical_names(raw: Raw) -> bool:
     return not _CANONICAL_ONLY.isdisjoint(raw)
 
 
-def marks_in(raw: Raw, marks: Iterable[str]) -> int:
-    """How many of these names it has."""
-    return sum(mark in raw for mark in marks)
+def is_marked(raw: Raw, marks: Iterable[str]) -> bool:
+    """Whether it has enough of these names, which only one helpdesk has together."""
+    return sum(mark in raw for mark in marks) >= ENOUGH_MARKS
 
 
 def mapped(value: Any, names: Mapping[str, str]) -> Any:

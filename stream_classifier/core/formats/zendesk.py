@@ -24,7 +24,7 @@ https://support.zendesk.com/hc/en-us/articles/4408839108378
 from typing import Any
 
 from stream_classifier.core.formats.format import Format, Raw
-from stream_classifier.core.formats.parts import at, first, has_own_text, mapped, marks_in, object_at
+from stream_classifier.core.formats.parts import at, first, has_own_text, is_marked, mapped, object_at
 from stream_classifier.core.formats.passing import PassedOver, PassRule
 
 PRIORITIES = {"urgent": "urgent", "high": "high", "normal": "normal", "low": "low"}
@@ -45,7 +45,6 @@ _ROW_MARKS = (
     " follower_ids collaborator_ids email_cc_ids satisfaction_rating sharing_agreement_ids allow_channelback"
 )
 ROW_MARKS = frozenset(_ROW_MARKS.split())
-ENOUGH_MARKS = 2  # one could be anybody's
 
 
 def _is_event(raw: Raw) -> bool:
@@ -88,7 +87,7 @@ def _webhook(raw: Raw) -> Raw:
 def _is_row(raw: Raw) -> bool:
     url = raw.get("url")
     at_home = isinstance(url, str) and ".zendesk.com/api/" in url
-    return "id" in raw and (at_home or marks_in(raw, ROW_MARKS) >= ENOUGH_MARKS)
+    return "id" in raw and (at_home or is_marked(raw, ROW_MARKS))
 
 
 def _row(raw: Raw) -> Raw:

@@ -163,9 +163,9 @@ def _held(now: Now) -> Answer | None:
 def _schemas_wait(now: Now) -> Answer | None:
     if not now.schemas_wait_s:
         return None
-    which = f"{count(now.schemas_wait)} of {some(len(now.partitions), 'partition')} here wait for a schema"
-    why = "urgent tickets too: the schema registry is away, or refuses us."
-    rest = f"{which}, {why} Nothing is lost, and it goes on by itself."
+    which = f"{count(now.schemas_wait)} of {some(len(now.partitions), 'partition')}, urgent tickets included."
+    why = "The schema registry is away, or refuses us. Nothing is lost, and it goes on by itself."
+    rest = f"Not read, for want of a schema: {which} {why}"
     if now.schemas_wait == len(now.partitions):
         return Answer("It is paused", "bad", rest, "Paused")
     return Answer("In part", "bad", rest, "Partitions are paused")
