@@ -89,7 +89,9 @@ def test_publishing_that_is_held_is_told() -> None:
 
 def test_partitions_that_wait_for_a_schema_are_a_pause_and_the_registry_is_named() -> None:
     answer = working(SCHEMA, MINUTE)
-    assert plain(answer).startswith("In part. 2 of 6 partitions here wait for a schema, urgent tickets too:")
+    assert plain(answer).startswith(
+        "In part. Not read, for want of a schema: 2 of 6 partitions, urgent tickets included."
+    )
     assert "Nothing is lost, and it goes on by itself." in answer.rest
     assert plain(whose(SCHEMA, MINUTE)) == (
         "The schema registry. It is away, or refuses us, for 4 min: "
