@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 # Test files run side by side in so many processes: most of what takes long waits for a broker.
-WORKERS ?= 3
+WORKERS ?= 5
 
 # The first of these that is new enough. Another one: make PYTHON=/path/to/python3 test
 CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11

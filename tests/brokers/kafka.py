@@ -106,6 +106,7 @@ class RealKafka:
         for node in self.nodes:
             node.process.start()
         self.wait_until_whole()
+        self._wait_for_a_coordinator()
 
     def restart(self, node: KafkaNode) -> None:
         """Starts a node again on its old data and address (stopping it first where it runs)."""
@@ -122,6 +123,15 @@ class RealKafka:
             for node in running:
                 if node.process.has_exited_within(POLL_S) or late:
                     raise DidNotStart(_complaint(node, "is not ready in time" if late else "ended early"))
+
+    def _wait_for_a_coordinator(self) -> None:
+        """Returns when groups can be asked for: the first who asks has the topic of their commits made,
+        and is refused until it stands."""
+        deadline = time.monotonic() + START_WAIT_S
+        while not asyncio.run(_has_a_coordinator(self.bootstrap_servers)):
+            if time.monotonic() > deadline:
+                raise DidNotStart(_complaint(self.nodes[0], "has no coordinator for groups"))
+            time.sleep(POLL_S)
 
     def close(self) -> None:
         """Ends every node without ceremony: nobody needs what it holds any more."""
@@ -257,6 +267,18 @@ def _registered(nodes: Sequence[KafkaNode]) -> set[int]:
 def _is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0
+
+
+async def _has_a_coordinator(addresses: str) -> bool:
+    admin = AIOKafkaAdminClient(bootstrap_servers=addresses, request_timeout_ms=REQUEST_WAIT_MS)
+    try:
+        await admin.start()
+        await admin.find_coordinator("anybody")
+    except KafkaError:
+        return False
+    finally:
+        await admin.close()
+    return True
 
 
 async def _listed_by_all(addresses: list[str]) -> set[int]:
