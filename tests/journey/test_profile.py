@@ -21,6 +21,7 @@ from stream_classifier.lab.broker import EmbeddedBroker
 from stream_classifier.lab.profile.sources import Came
 from stream_classifier.lab.profile.topic import sample
 from stream_classifier.settings.kafka import Kafka
+from tests.interrupts import ctrl_c_is_heeded
 from tests.patience import until
 
 HOUR_MS = 3_600_000
@@ -40,14 +41,15 @@ def profiling(folder: Path, *args: str) -> "Iterator[subprocess.Popen[bytes]]":
     config = folder / "stream-classifier.yaml"
     if not config.exists():
         config.write_text(yaml.safe_dump({"taxonomy": {"labels": ["a", "b"]}}))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stream_classifier", "profile", *args, "--config", str(config)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={"PYTHONPATH": str(Path.cwd())},
-        cwd=folder,
-    )
+    with ctrl_c_is_heeded():
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stream_classifier", "profile", *args, "--config", str(config)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PYTHONPATH": str(Path.cwd())},
+            cwd=folder,
+        )
     try:
         yield process
     finally:
