@@ -21,6 +21,7 @@ from stream_classifier.cli.classified import (
     summary_lines,
 )
 from stream_classifier.cli.classifying import Progress, noticing, showing
+from stream_classifier.cli.files import ConfigFile, LogFile
 from stream_classifier.lab.backlog import open_backlog
 from stream_classifier.lab.classify import Job, Task
 from stream_classifier.lab.classify.estimate import Estimate, Estimator
@@ -49,12 +50,8 @@ def classify(
         bool, typer.Option("--restart", help="Write OUT anew; take nothing over from an earlier run.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    log: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where the log goes, a JSON object a line.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
-    ] = None,
+    log: LogFile = None,
+    config: ConfigFile = None,
 ) -> None:
     """Label a backlog of tickets through the same lanes, cache and limits as the service, without Kafka.
 

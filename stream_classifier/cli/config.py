@@ -3,20 +3,17 @@
 import os
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 import yaml
 from pydantic import BaseModel
 
+from stream_classifier.cli.files import ConfigFile
 from stream_classifier.settings import Loaded, load_traced
 
 
 def config(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
-    ] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Print the settings in force as YAML, secrets masked, with the origin of each that was set.
 

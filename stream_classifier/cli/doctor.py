@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -17,6 +16,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from stream_classifier.cli.files import ConfigFile
 from stream_classifier.core.faults import ConfigurationFaults
 from stream_classifier.lab.doctor.checks import Line, State, fault
 from stream_classifier.lab.doctor.examining import SETTINGS, examination
@@ -41,9 +41,7 @@ def doctor(
         ),
     ] = False,
     as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
-    ] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Check configuration, brokers, topics, rights, cache and provider, and say how to mend what is wrong.
 

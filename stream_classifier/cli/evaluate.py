@@ -20,6 +20,7 @@ from stream_classifier.cli.evaluating import (
     question_about,
     show_plan,
 )
+from stream_classifier.cli.files import ConfigFile, LogFile
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.lab.backlog import STANDARD_INPUT
 from stream_classifier.lab.evaluate.evaluating import Evaluator, Task, question_of
@@ -67,12 +68,8 @@ def evaluate(
     store: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where what is paid for is kept; IN.evaluate.db.")
     ] = None,
-    log: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where the log goes, a JSON object a line.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
-    ] = None,
+    log: LogFile = None,
+    config: ConfigFile = None,
 ) -> None:
     """Ask for labels that are known already, and say how right each configuration is and what it costs.
 

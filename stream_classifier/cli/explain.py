@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Annotated
 
 import orjson
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stream_classifier.cli.explained import Passage, as_json, passages, whole_prompt
+from stream_classifier.cli.files import ConfigFile
 from stream_classifier.cli.given import LOOKS_LIKE_JSON, Form, bytes_of, text_ticket
 from stream_classifier.core.prompt import visible
 from stream_classifier.core.tally import Tally
@@ -45,9 +45,7 @@ def explain(
     ] = None,
     prompt: Annotated[bool, typer.Option("--prompt", help="Print what would be sent to the model.")] = False,
     as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
-    ] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Say what would happen to a ticket: its lane and why, what the model would see, what is known, what it
     costs.

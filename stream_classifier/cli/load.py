@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from stream_classifier.cli.files import ConfigFile
 from stream_classifier.kafka.broker_faults import broker_fault
 from stream_classifier.lab.backlog import STANDARD_INPUT, open_backlog
 from stream_classifier.lab.followed import at_once, followed
@@ -70,9 +70,7 @@ def load(
         str | None, typer.Option(help="Field that becomes the record's key (default: ticket_id, else id).")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=0, help="Stop after this many tickets.")] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
-    ] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Play a file of tickets onto the input topic, at a rate and with bursts.
 

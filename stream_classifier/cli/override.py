@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from stream_classifier.cli.files import ConfigFile
 from stream_classifier.cli.given import STANDARD_INPUT, Form, bytes_of
 from stream_classifier.cli.overridden import as_json, labelled_event, labels_given, said_of, show
 from stream_classifier.core.correction import (
@@ -73,9 +74,7 @@ def override(
     remove: Annotated[bool, typer.Option("--remove", help="Take the correction back.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="Show all corrections.")] = False,
     as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
-    ] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Correct the labels of a text, for all tickets with it that come from now on.
 

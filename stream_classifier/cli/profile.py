@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from stream_classifier.cli.files import ConfigFile
 from stream_classifier.cli.profiled import show
 from stream_classifier.core.faults import ConfigurationFaults, OperatorFault
 from stream_classifier.lab.backlog import open_measured
@@ -64,9 +65,7 @@ def profile(
         Path | None, typer.Option("--html", metavar="FILE", help="Write a report for others here, too.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
-    ] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Say what a backlog or a topic holds, what labelling it will cost, and which configuration is best.
 

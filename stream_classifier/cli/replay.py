@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import orjson
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from stream_classifier.cli.files import ConfigFile
 from stream_classifier.core.replay import MAX_TRIPS, Offsets, Origin, Selection
 from stream_classifier.kafka.replaying import Account, Replay
 from stream_classifier.observe import logs
@@ -59,9 +59,7 @@ def replay(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
     as_json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
-    ] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Send dead letters, reviews or labels of an older taxonomy through again, each once and in order.
 

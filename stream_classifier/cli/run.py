@@ -5,13 +5,13 @@ import gc
 import os
 import signal
 from collections.abc import Coroutine
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
 import typer
 
 from stream_classifier.cli.errors import FAILED
+from stream_classifier.cli.files import ConfigFile
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.observe import logs
 from stream_classifier.observe.exceptions import type_of
@@ -28,9 +28,7 @@ between two scans costs more than the work itself."""
 
 
 def run(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
-    ] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Label the tickets of the input topic until told to stop (SIGTERM, Ctrl-C).
 

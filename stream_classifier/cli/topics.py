@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stream_classifier.cli.files import ConfigFile
 from stream_classifier.kafka.access import require_sight
 from stream_classifier.kafka.connection import admin_client
 from stream_classifier.kafka.topic_rules import Finding, Role, Severity, Topic, findings, required, roles
@@ -46,9 +46,7 @@ class Survey:
 
 def topics(
     *,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")
-    ] = None,
+    config: ConfigFile = None,
     create: Annotated[bool, typer.Option("--create", help="Make the topics that are missing.")] = False,
     partitions: Annotated[
         int | None,

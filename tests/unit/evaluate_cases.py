@@ -5,8 +5,24 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from stream_classifier.lab.evaluate.outcome import Evaluation, Run, Verdict
+from stream_classifier.lab.evaluate.store import PaidAnswer
 
 LABELS = ("bug", "billing", "access")
+BUG = PaidAnswer(
+    labels=("bug",),
+    reason=None,
+    lane="bulk",
+    model="gpt-4o-mini",
+    decided_by="llm",
+    tokens_in=10,
+    tokens_out=2,
+    cost_usd=0.5,
+    batch_id="a-b1",
+    batch_size=10,
+    position=3,
+    latency_ms=12.5,
+)
+"""An answer that was paid for."""
 
 
 def verdict(line: int, expected: str = "bug", predicted: str | None = "bug", **fields: Any) -> Verdict:

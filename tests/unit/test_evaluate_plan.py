@@ -18,23 +18,10 @@ from stream_classifier.lab.evaluate.questions import questions
 from stream_classifier.lab.evaluate.store import IN_MEMORY, PaidAnswer, Store, open_store
 from stream_classifier.lab.evaluate.verdicts import judged
 from stream_classifier.lab.rows import TicketRow
+from tests.unit.evaluate_cases import BUG
 from tests.unit.settings_cases import NOTHING, variables
 
 BOTH = "batch.max_tickets=1,10"
-BUG = PaidAnswer(
-    labels=("bug",),
-    reason=None,
-    lane="bulk",
-    model="gpt-4o-mini",
-    decided_by="llm",
-    tokens_in=10,
-    tokens_out=2,
-    cost_usd=0.5,
-    batch_id="a-b1",
-    batch_size=10,
-    position=3,
-    latency_ms=12.5,
-)
 
 
 def compared(*grid: str, **texts: str) -> tuple[Configuration, ...]:

@@ -7,22 +7,10 @@ from pathlib import Path
 import pytest
 
 from stream_classifier.core.faults import OperatorFault
-from stream_classifier.lab.evaluate.store import IN_MEMORY, Ended, PaidAnswer, Store, open_store
+from stream_classifier.lab.evaluate.store import IN_MEMORY, Ended, Store, open_store
+from tests.unit.evaluate_cases import BUG
 
-ANSWER = PaidAnswer(
-    labels=("bug", None),
-    reason="unsure",
-    lane="bulk",
-    model="m",
-    decided_by=None,
-    tokens_in=10,
-    tokens_out=2,
-    cost_usd=0.5,
-    batch_id="a-b1",
-    batch_size=10,
-    position=3,
-    latency_ms=12.5,
-)
+ANSWER = replace(BUG, labels=("bug", None), reason="unsure", model="m", decided_by=None)
 
 
 def test_an_answer_comes_back_as_it_was_kept(tmp_path: Path) -> None:
