@@ -1,5 +1,6 @@
 """Ports for brokers that are stopped and started again at the same address."""
 
+import os
 import random
 import socket
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 # Below Linux' ephemeral range (32768 up): there, an outgoing connection could take the port of a node
 # that is down, and the node could not come back.
 FIRST, LAST = 20_000, 32_000
+PROCESSES = 16  # of a test run: each has ports of its own, or two could pick one before either listens
 
 
 def free_ports(count: int) -> list[int]:
@@ -22,8 +24,9 @@ def free_ports(count: int) -> list[int]:
 
 def _candidates() -> Iterator[int]:
     chance = random.SystemRandom()  # the test run seeds the other one: two runs would pick the same
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PROCESSES
     while True:
-        yield chance.randint(FIRST, LAST)
+        yield chance.randrange(FIRST + process, LAST, PROCESSES)
 
 
 def _is_free(port: int) -> bool:
