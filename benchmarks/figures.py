@@ -1,6 +1,6 @@
 """What a benchmark found: figures, each with what is required of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
 from statistics import median
@@ -37,11 +37,33 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """One line of a picture: for each x the values of every run."""
+
+    name: str
+    points: Mapping[float, Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """Curves over the same x. `name` is also the name of its file, without an ending."""
+
+    name: str
+    title: str
+    x: str  # what stands below, with its unit
+    y: str
+    curves: Sequence[Curve]
+    log_x: bool = False
+    log_y: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """The figures of one benchmark, and a sentence that says what was run."""
 
     title: str
     figures: Sequence[Figure]
+    pictures: Sequence[Picture] = ()
 
     @property
     def hold(self) -> bool:
