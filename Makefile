@@ -41,7 +41,7 @@ format: $(VENV)/.installed-dev ## rewrites the code as `make check` wants it, as
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.installed-dev ## measures what the documentation claims
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks $(or $(ARGS),all)
 
 faults: $(VENV)/.installed-dev ## what becomes of tickets while the provider fails, a row a failure
 	@$(BIN)/python -m benchmarks faults $(ARGS)

@@ -13,9 +13,13 @@ The claims:
     projection  what `profile` projects, against the recommended configuration run
     faults      what becomes of tickets while the provider fails (`make faults`; docs/reliability.md)
 
+How they are run and told: `commands` (of the command line), `suite` (what there is, and a run of all),
+`measured` (a file of findings in docs/measured), `document` (the documentation, made of such files) with
+`tables`, `pictures` (which there are) and `drawing`.
+
 What they stand on: `kafka` (a real Apache Kafka, its topics), `processes` (the service, the simulated
 provider and the bare loop, each a process of its own that can be paused), `figures`, `schedule` and
-`limits_log` (the arithmetic), `report` (the table and the JSON). The faults need no Kafka: `stand` (the
+`limits_log` (the arithmetic), `report` (the table). The faults need no Kafka: `stand` (the
 service between an embedded broker and a simulated provider), `fault_tickets` and `fault_rows` (the failures,
 and what must come of each), `grades` and `fault_findings` (the arithmetic), `fault_report` (the tables). Nor
 does the cost: `cost_wire` (the service, overheard), `cost_account` (the arithmetic), `cost_ranks` (the

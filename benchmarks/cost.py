@@ -102,24 +102,24 @@ def measure(
 
 
 def findings(measured: Sequence[Measured]) -> Findings:
-    """What is required, and whether it holds."""
+    """What is required, and whether it holds; all multiples, as details."""
     unlabelled = sum(one.unlabelled for one in measured)
     figures = [
         Figure(name="texts without a label", values=[unlabelled], at_most=0),
         *(figure for one in measured for figure in _held(one)),
     ]
-    return Findings(title="Cost as a multiple of the floor, where something is required", figures=figures)
+    return Findings(
+        title="Cost as a multiple of the floor, where something is required",
+        figures=figures,
+        detail=[figure for one in measured for figure in _multiples(one)],
+    )
 
 
-def every(measured: Sequence[Measured]) -> Findings:
-    """All multiples, for programs."""
-    figures = []
-    for one in measured:
-        account = one.account
-        name = f"{one.source.name}, {one.case.name}, {one.size} a call"
-        for told, cached in (("", 0), (", 1,024 cached", account.cached_long), (", cached", account.cached)):
-            figures.append(Figure(name=name + told, values=[account.multiple(cached)]))
-    return Findings(title="Cost as a multiple of the floor", figures=figures)
+def _multiples(one: Measured) -> Iterator[Figure]:
+    name = f"{one.source.name}, {one.case.name}, {one.size} a call"
+    cached = (("", 0), (", 1,024 cached", one.account.cached_long), (", cached", one.account.cached))
+    for told, tokens in cached:
+        yield Figure(name=name + told, values=[one.account.multiple(tokens)])
 
 
 def made_texts(count: Count, limit: int) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.fault_findings import Faults, Outlived, Struck
 from benchmarks.fault_tickets import TICKETS
+from benchmarks.figures import Figure, Findings
 from benchmarks.grades import told
 
 Cells = Sequence[str]
@@ -36,6 +37,23 @@ def report(faults: Faults, *, markdown: bool) -> str:
         parts += [title, _table([OUTLIVED, *map(outlived_row, faults.outlived)], markdown=markdown)]
     parts += list(_told(faults))
     return "\n\n".join(parts)
+
+
+def findings(faults: Faults) -> Findings:
+    """The tables as a sum, for what keeps findings; each row is judged by itself."""
+    grades = [entry.grades for entry in faults.struck] + [entry.grades for entry in faults.outlived]
+    sums = (
+        ("tickets right", sum(each.right for each in grades), None),
+        ("tickets for review", sum(sum(each.reviews.values()) for each in grades), None),
+        ("tickets lost", sum(each.lost for each in grades), 0),
+        ("tickets repeated", sum(each.repeated for each in grades), 0),
+        ("failures not as they must be", len(faults.shortcomings), 0),
+    )
+    figures = [Figure(name=name, values=[value], at_most=at_most) for name, value, at_most in sums]
+    title = (
+        f"{len(faults.struck)} faults while {TICKETS} tickets each are labelled, and {len(faults.outlived)} "
+    )
+    return Findings(title=f"{title}outages of {faults.outage_s:.0f} s (seed {faults.seed})", figures=figures)
 
 
 def struck_rows(ideal: Struck, struck: Sequence[Struck]) -> Iterator[Cells]:

@@ -58,12 +58,25 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bars:
+    """A bar for each name, as long as the median of its values. `baselines` are those compared with."""
+
+    name: str
+    title: str
+    x: str  # what stands below, with its unit
+    bars: Mapping[str, Sequence[float]]
+    baselines: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """The figures of one benchmark, and a sentence that says what was run."""
+    """The figures of one benchmark, and a sentence that says what was run. `detail` are further figures, for
+    which no table has room."""
 
     title: str
     figures: Sequence[Figure]
     pictures: Sequence[Picture] = ()
+    detail: Sequence[Figure] = ()
 
     @property
     def hold(self) -> bool:

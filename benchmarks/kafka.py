@@ -22,6 +22,7 @@ from tests.brokers.client import admin_of, create_topic
 from tests.brokers.installation import Installation, find_kafka
 from tests.brokers.kafka import RealKafka
 
+KAFKA_VARIABLE = "STREAM_CLASSIFIER_TEST_KAFKA"
 PARTITIONS = 4
 BATCH_BYTES = 256 * 1024
 POLL_S = 0.02  # the resolution of a time that ends with the last record
@@ -49,7 +50,7 @@ class ServerInstallation(Installation):
 @contextmanager
 def a_kafka(directory: Path) -> Iterator[str]:
     """The bootstrap servers of a Kafka. Raises `tests.brokers.Unavailable` where none can be had."""
-    if elsewhere := os.environ.get("STREAM_CLASSIFIER_TEST_KAFKA"):
+    if elsewhere := os.environ.get(KAFKA_VARIABLE):
         yield elsewhere
         return
     found = find_kafka()

@@ -76,7 +76,7 @@ async def measure(bootstrap_servers: str, directory: Path, size: Size) -> Findin
 
 
 def _settings(directory: Path, size: Size) -> dict[str, dict[str, Any]]:
-    cache = {"backend": "sqlite", "path": str(directory / "memory-cache.db")}
+    cache = {"backend": "sqlite", "path": str(directory / f"memory-cache-{size.delivery}.db")}
     return {
         "kafka": {"delivery": size.delivery},
         "cache": cache,

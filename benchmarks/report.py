@@ -1,11 +1,6 @@
-"""Findings for people, as a plain table, and for programs, as JSON."""
+"""Findings for whoever waits at the terminal: a plain table."""
 
-import os
-import platform
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-import orjson
+from collections.abc import Sequence
 
 from benchmarks.figures import Figure, Findings
 
@@ -19,44 +14,24 @@ def table(findings: Findings) -> str:
     return "\n".join([findings.title, "", *(_line(row, widths) for row in rows)])
 
 
-def as_json(found: Mapping[str, Findings]) -> bytes:
-    """All findings by the benchmark's name, with the machine that they were had on."""
-    benchmarks = {
-        name: {"title": f.title, "figures": [figure.as_json() for figure in f.figures]}
-        for name, f in found.items()
-    }
-    return orjson.dumps({"machine": machine(), "benchmarks": benchmarks}, option=orjson.OPT_INDENT_2)
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on most."""
-    return {
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}",
-        "architecture": platform.machine(),
-        "python": platform.python_version(),
-    }
-
-
 def _row(figure: Figure) -> tuple[str, ...]:
-    spread = (
-        ("", "") if len(figure.values) == 1 else (_number(min(figure.values)), _number(max(figure.values)))
-    )
-    return (figure.name, spread[0], _number(figure.middle), spread[1], figure.unit, _required(figure))
+    spread = ("", "") if len(figure.values) == 1 else (number(min(figure.values)), number(max(figure.values)))
+    return (figure.name, spread[0], number(figure.middle), spread[1], figure.unit, required(figure))
 
 
-def _required(figure: Figure) -> str:
+def required(figure: Figure) -> str:
+    """The bounds and the verdict; nothing where nothing is required."""
     if figure.holds is None:
         return ""
     bounds = [
-        f"{sign} {_number(bound)}"
+        f"{sign} {number(bound)}"
         for sign, bound in (("≥", figure.at_least), ("≤", figure.at_most))
         if bound is not None
     ]
     return f"{', '.join(bounds)}: {'held' if figure.holds else 'NOT HELD'}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Whole numbers with commas, small ones with as many digits as say something."""
     if value == int(value) or abs(value) >= 1000:
         return f"{value:,.0f}"

@@ -17,7 +17,7 @@ EXAMPLE = REPOSITORY / "examples" / "stream-classifier.yaml"
 YAML_BLOCKS = re.findall(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMAND_LINES = sorted(set(re.findall(r"^stream-classifier ([a-z-]+)(.*)$", README, re.MULTILINE)))
 MAKE_TARGETS = set(re.findall(r"`make ([a-z]+)", README))
-LINKS = re.findall(r"\]\((?!https?:)([^)#]+)", README)
+LINKS = sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)", README)))
 
 
 def overlaid(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:

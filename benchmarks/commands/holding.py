@@ -1,0 +1,41 @@
+"""Commands on what is held: in memory, and in the cache."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks import cache, memory
+from benchmarks.commands.running import JsonFile, app, run, run_alone
+from benchmarks.delivery import MODES
+from benchmarks.figures import Findings
+
+
+@app.command("memory")
+def measure_memory(
+    tickets: Annotated[int, typer.Option(min=100_000, help="That wait on the topic.")] = 1_000_000,
+    held_s: Annotated[float, typer.Option(min=10, help="Seconds to watch at the bounds.")] = 120,
+    delivery: Annotated[
+        list[str] | None, typer.Option(help="As `kafka.delivery` (default: both, in turn)")
+    ] = None,
+    json: JsonFile = None,
+) -> None:
+    """The service's memory before a large backlog and a provider that is far too slow."""
+    sizes = {mode: memory.Size(tickets=tickets, held_s=held_s, delivery=mode) for mode in delivery or MODES}
+    run({f"memory, {mode}": partial(_memory, size) for mode, size in sizes.items()}, json)
+
+
+async def _memory(size: memory.Size, servers: str, directory: Path) -> Findings:
+    return await memory.measure(servers, directory, size)
+
+
+@app.command("cache")
+def measure_cache(
+    entries: Annotated[int, typer.Option(min=10_000, help="That each backend holds.")] = 1_000_000,
+    json: JsonFile = None,
+) -> None:
+    """Look-ups and writes a second of each cache backend."""
+    size = cache.Size(entries=entries)
+    run_alone("cache", lambda directory: asyncio.run(cache.measure(directory, size)), json)

@@ -1,0 +1,75 @@
+"""Commands on how much gets through: known tickets, a backlog, both delivery modes, under scrapes."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks import delivery, goodput, hot_path, scrape
+from benchmarks.commands.running import JsonFile, app, run
+from benchmarks.figures import Findings
+
+
+@app.command("hot-path")
+def measure_hot_path(
+    rounds: Annotated[int, typer.Option(min=1, help="Of each variant, in turn.")] = 5,
+    tickets: Annotated[int, typer.Option(min=1000, help="In one round.")] = 100_000,
+    texts: Annotated[int, typer.Option(min=1, help="Distinct ones among the tickets.")] = 2_000,
+    json: JsonFile = None,
+) -> None:
+    """Tickets that the cache knows, against the bare consume-and-produce loop."""
+    size = hot_path.Size(rounds=rounds, tickets=tickets, texts=texts)
+    run({"hot-path": lambda servers, directory: hot_path.measure(servers, directory, size)}, json)
+
+
+@app.command("goodput")
+def measure_goodput(
+    *,
+    source: Annotated[
+        Path | None, typer.Option("--input", metavar="FILE", help="JSONL or CSV; none: made tickets.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="So many rows at most (default: enough for each place).")
+    ] = None,
+    concurrency: Annotated[
+        list[int] | None, typer.Option(min=1, max=256, help="Calls at once (default: 8); may be repeated.")
+    ] = None,
+    latency_s: Annotated[float, typer.Option("--latency", min=0, help="Of a call, in seconds.")] = 0.3,
+    tokens_per_s: Annotated[int, typer.Option(min=1, help="Written by the provider in a second.")] = 100,
+    json: JsonFile = None,
+) -> None:
+    """A backlog through a slow provider, against the ideal schedule of the same calls."""
+    paces = [
+        goodput.Pace(concurrency=each, latency_s=latency_s, tokens_per_s=tokens_per_s)
+        for each in concurrency or (8,)
+    ]
+    run({f"goodput-{pace.concurrency}": partial(_goodput, source, limit, pace) for pace in paces}, json)
+
+
+async def _goodput(
+    source: Path | None, limit: int | None, pace: goodput.Pace, servers: str, directory: Path
+) -> Findings:
+    return await goodput.measure(servers, directory, source, limit or pace.enough_rows, pace)
+
+
+@app.command("delivery")
+def measure_delivery(
+    rounds: Annotated[int, typer.Option(min=1, help="Of each mode, in turn.")] = 3,
+    tickets: Annotated[int, typer.Option(min=1000, help="Known ones, in one round.")] = 60_000,
+    json: JsonFile = None,
+) -> None:
+    """At-least-once beside exactly-once: tickets a second, and an urgent ticket's time."""
+    size = delivery.Size(rounds=rounds, tickets=tickets)
+    run({"delivery": lambda servers, directory: delivery.measure(servers, directory, size)}, json)
+
+
+@app.command("scrape")
+def measure_scrape(
+    rounds: Annotated[int, typer.Option(min=1, help="Without and with scrapes, in turn.")] = 3,
+    tickets: Annotated[int, typer.Option(min=1000, help="Known ones, in one round.")] = 60_000,
+    json: JsonFile = None,
+) -> None:
+    """What a scrape of /metrics costs, at rest and under the heaviest load."""
+    size = scrape.Size(rounds=rounds, tickets=tickets)
+    run({"scrape": lambda servers, directory: scrape.measure(servers, directory, size)}, json)

@@ -1,0 +1,54 @@
+"""Commands on how long a ticket waits: an urgent one, before limits, through a restart."""
+
+from typing import Annotated
+
+import typer
+
+from benchmarks import limits, rolling_restart, urgent
+from benchmarks.commands.running import JsonFile, app, run
+
+
+@app.command("urgent")
+def measure_urgent(
+    tickets: Annotated[int, typer.Option(min=100, help="Alone, and again behind the backlog.")] = 300,
+    backlog: Annotated[int, typer.Option(min=1, help="Bulk tickets before each.")] = 10_000,
+    json: JsonFile = None,
+) -> None:
+    """An urgent ticket's time, with and without a backlog before it."""
+    size = urgent.Size(tickets=tickets, backlog=backlog)
+    run({"urgent": lambda servers, directory: urgent.measure(servers, directory, size)}, json)
+
+
+@app.command("limits")
+def measure_limits(
+    replicas: Annotated[
+        list[int] | None, typer.Option(min=1, max=4, help="That share an account (default: 1, and 4)")
+    ] = None,
+    burst_s: Annotated[
+        float, typer.Option("--burst", min=1, help="Seconds' worth that the provider lets through at once.")
+    ] = limits.BURST_S,
+    json: JsonFile = None,
+) -> None:
+    """An account's limits, used up and kept, by one replica and by four."""
+    size = limits.Size(replicas=replicas or (1, 4), burst_s=burst_s)
+    run({"limits": lambda servers, directory: limits.measure(servers, directory, size)}, json)
+
+
+@app.command("rolling-restart")
+def measure_rolling_restart(
+    way: Annotated[
+        list[str] | None, typer.Option(help="Of replacing them (default: each that is known)")
+    ] = None,
+    delivery: Annotated[
+        list[str] | None, typer.Option(help="As `kafka.delivery` (default: both, in turn)")
+    ] = None,
+    json: JsonFile = None,
+) -> None:
+    """Three replicas replaced under load: standstill, urgent time, repeats."""
+    size = rolling_restart.Size(
+        ways=tuple(way or rolling_restart.WAYS), modes=tuple(delivery or rolling_restart.MODES)
+    )
+    run(
+        {"rolling-restart": lambda servers, directory: rolling_restart.measure(servers, directory, size)},
+        json,
+    )
