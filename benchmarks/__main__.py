@@ -20,6 +20,7 @@ from benchmarks import (
     faults,
     goodput,
     hot_path,
+    hour,
     leaks,
     limits,
     memory,
@@ -150,6 +151,23 @@ def measure_memory(
     """The service's memory before a large backlog and a provider that is far too slow (5 minutes)."""
     size = memory.Size(tickets=tickets, held_s=held_s, delivery=delivery)
     run({"memory": lambda servers, directory: memory.measure(servers, directory, size)}, json)
+
+
+@app.command("hour")
+def measure_hour(
+    minutes: Annotated[float, typer.Option(min=2, help="At the steady pace.")] = 60,
+    share: Annotated[float, typer.Option(min=0.01, max=1, help="Of the maximum.")] = 0.7,
+    rebalance_every: Annotated[
+        float, typer.Option(min=60, help="Seconds between two visits of a second member.")
+    ] = 300,
+    samples: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a JSON line a sample here, as they are had.")
+    ] = None,
+    json: JsonFile = None,
+) -> None:
+    """Whether memory, tasks, sockets or reservations grow with time (66 minutes)."""
+    size = hour.Size(minutes=minutes, share=share, rebalance_every_s=rebalance_every, samples=samples)
+    run({"hour": lambda servers, directory: hour.measure(servers, directory, size)}, json)
 
 
 @app.command("rolling-restart")
