@@ -9,7 +9,7 @@ import os
 import time
 import uuid
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +71,11 @@ class Topics:
 
 
 @asynccontextmanager
-async def fresh_topics(bootstrap_servers: str) -> AsyncIterator[Topics]:
-    """New topics, deleted after the block: what they hold would fill the broker's disk and page cache."""
+async def fresh_topics(
+    bootstrap_servers: str, config: Mapping[str, str] | None = None
+) -> AsyncIterator[Topics]:
+    """New topics with this configuration, deleted after the block: what they hold would fill the broker's
+    disk and page cache."""
     name = f"benchmark-{uuid.uuid4().hex[:8]}"
     topics = Topics(
         bootstrap_servers=bootstrap_servers,
@@ -83,7 +86,7 @@ async def fresh_topics(bootstrap_servers: str) -> AsyncIterator[Topics]:
     )
     names = (topics.input, topics.output, topics.dead_letters)
     for topic in names:
-        await create_topic(bootstrap_servers, topic, PARTITIONS)
+        await create_topic(bootstrap_servers, topic, PARTITIONS, config)
     try:
         yield topics
     finally:

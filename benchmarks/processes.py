@@ -6,6 +6,7 @@ Each is a process of its own, so that the benchmark's own work is not on its acc
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.kafka import Topics
 from stream_classifier.lab.made_tickets import DEMO_TAXONOMY
+from stream_classifier.observe.metrics import PREFIX
 from tests.brokers.daemon import Daemon
 from tests.brokers.ports import free_ports
 
@@ -49,6 +52,21 @@ class Process(Daemon):
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
+    @property
+    def pid(self) -> int:
+        """Its number. To be asked while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._signal(number)
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The lines of its log that are of this event."""
+        mark = f'"event":"{event}"'.encode()
+        return [orjson.loads(line) for line in self._log.read_bytes().splitlines() if mark in line]
+
     async def ready(self, path: str) -> None:
         """Return when `path` answers 200. Raises `DidNotStart`."""
         try:
@@ -65,6 +83,17 @@ class Process(Daemon):
         async with httpx.AsyncClient(base_url=self.url) as client:
             return (await client.get(path)).raise_for_status()
 
+    async def metrics(self) -> dict[str, dict[str, float]]:
+        """All of its own metrics, of histograms the sums and counts: by name without the prefix, then by the
+        values of their labels, joined with commas."""
+        found: dict[str, dict[str, float]] = {}
+        for family in text_string_to_metric_families((await self.get("/metrics")).text):
+            for sample in family.samples:
+                if sample.name.startswith(PREFIX) and not sample.name.endswith("_bucket"):
+                    rows = found.setdefault(sample.name.removeprefix(PREFIX), {})
+                    rows[",".join(sample.labels.values())] = sample.value
+        return found
+
     async def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that have these labels."""
         text = (await self.get("/metrics")).text
@@ -72,7 +101,7 @@ class Process(Daemon):
             sample.value
             for family in text_string_to_metric_families(text)
             for sample in family.samples
-            if sample.name == f"stream_classifier_{name}" and labels.items() <= sample.labels.items()
+            if sample.name == f"{PREFIX}{name}" and labels.items() <= sample.labels.items()
         )
 
 
@@ -93,13 +122,16 @@ def simulator(directory: Path, *options: str, name: str = "simulator") -> Proces
     return Process(name, command, directory / f"{name}.log", f"http://{HOST}:{port}")
 
 
-def service(directory: Path, topics: Topics, provider: Process, settings: Mapping[str, Any]) -> Process:
-    """`stream-classifier run` on these topics; `settings` are laid over the defaults, group by group."""
+def service(
+    directory: Path, topics: Topics, provider: Process, settings: Mapping[str, Any], name: str = ""
+) -> Process:
+    """`stream-classifier run` on these topics; `settings` are laid over the defaults, group by group. A
+    `name` sets several of one group apart."""
     [port] = free_ports(1)
-    file = directory / f"{topics.group_id}.yaml"
+    file = directory / f"{topics.group_id}{name}.yaml"
     file.write_text(yaml.safe_dump(_configuration(topics, provider, port, settings)))
     command = [sys.executable, "-m", "stream_classifier", "run", "--config", str(file)]
-    return Process(topics.group_id, command, file.with_suffix(".log"), f"http://{HOST}:{port}")
+    return Process(topics.group_id + name, command, file.with_suffix(".log"), f"http://{HOST}:{port}")
 
 
 def _configuration(

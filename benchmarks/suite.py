@@ -53,6 +53,7 @@ SUITE: Sequence[Benchmark] = (
     Benchmark(name="delivery", minutes=6),
     Benchmark(name="scrape", minutes=2),
     Benchmark(name="memory", minutes=9),
+    Benchmark(name="hour", minutes=66, only_named=True),
     Benchmark(name="cache", minutes=3, needs=("Redis, or it is left out",)),
     Benchmark(name="rolling-restart", minutes=11, needs=("Kafka", "Redis")),
     Benchmark(name="projection", minutes=4, needs=()),

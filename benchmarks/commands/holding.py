@@ -1,4 +1,4 @@
-"""Commands on what is held: in memory, and in the cache."""
+"""Commands on what is held: in memory, in the cache, and for how long."""
 
 import asyncio
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import cache, memory
+from benchmarks import cache, hour, memory
 from benchmarks.commands.running import JsonFile, app, run, run_alone
 from benchmarks.delivery import MODES
 from benchmarks.figures import Findings
@@ -39,3 +39,20 @@ def measure_cache(
     """Look-ups and writes a second of each cache backend."""
     size = cache.Size(entries=entries)
     run_alone("cache", lambda directory: asyncio.run(cache.measure(directory, size)), json)
+
+
+@app.command("hour")
+def measure_hour(
+    minutes: Annotated[float, typer.Option(min=2, help="At the steady pace.")] = 60,
+    share: Annotated[float, typer.Option(min=0.01, max=1, help="Of the maximum.")] = 0.7,
+    rebalance_every: Annotated[
+        float, typer.Option(min=60, help="Seconds between two visits of a second member.")
+    ] = 300,
+    samples: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a JSON line a sample here, as they are had.")
+    ] = None,
+    json: JsonFile = None,
+) -> None:
+    """Whether memory, tasks, sockets or reservations grow with time."""
+    size = hour.Size(minutes=minutes, share=share, rebalance_every_s=rebalance_every, samples=samples)
+    run({"hour": lambda servers, directory: hour.measure(servers, directory, size)}, json)

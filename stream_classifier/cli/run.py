@@ -14,6 +14,7 @@ from stream_classifier.cli.errors import FAILED
 from stream_classifier.cli.files import ConfigFile
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.observe import logs
+from stream_classifier.observe.census import tell_census
 from stream_classifier.observe.exceptions import type_of
 from stream_classifier.observe.last_words import keep_to_itself
 from stream_classifier.observe.live.recent import Recent
@@ -68,6 +69,7 @@ async def serve(settings: Settings, recent: Recent) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_once, service, number, loop)
+    loop.add_signal_handler(signal.SIGUSR1, tell_census)
     gc.freeze()
     gc.set_threshold(GC_YOUNG_OBJECTS, 20, 20)
     await service.run()

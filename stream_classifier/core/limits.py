@@ -118,6 +118,8 @@ class Limiter:
     share: float = 1.0
     pace: float = PACE_MAX
     charging: Charging = field(default_factory=Charging)
+    reserved_calls: int = 0  # reservations that are not settled, and their tokens
+    reserved_tokens: int = 0
     _stock_used: float = 0.0
     _stock_at: float = 0.0
 
@@ -141,6 +143,7 @@ class Limiter:
         self.tokens.take(charged, self._part, now)
         if rate := self.tokens.account_per_s:
             self.charging.sent(size, self.share, now, rate)
+        self._reserved(1, charged)
         return Reservation(size=size, charged=charged)
 
     def enlarge(self, reservation: Reservation, size: Size, now: float) -> Reservation | None:
@@ -153,11 +156,13 @@ class Limiter:
         if rate := self.tokens.account_per_s:
             self.charging.refused(reservation.size, self.share)
             self.charging.sent(size, self.share, now, rate)
+        self._reserved(0, more)
         return Reservation(size=size, charged=charged)
 
     def settle(self, reservation: Reservation, outcome: Outcome, now: float) -> None:
         """The call has ended: correct what was estimated, and learn from what the provider said."""
         refused = outcome.signal is Signal.RATE_LIMITED
+        self._reserved(-1, -reservation.charged)
         if outcome.signal in NEVER_ARRIVED:
             self.requests.take(-1, self._part, now)
         counted = self._counted(reservation, outcome)
@@ -169,8 +174,13 @@ class Limiter:
 
     def give_back(self, reservation: Reservation, now: float) -> None:
         """The call was cancelled; the provider may have counted its request."""
+        self._reserved(-1, -reservation.charged)
         self.tokens.take(-reservation.charged, self._part, now)
         self.charging.refused(reservation.size, self.share)
+
+    def _reserved(self, calls: int, tokens: int) -> None:
+        self.reserved_calls += calls
+        self.reserved_tokens += tokens
 
     def _counted(self, reservation: Reservation, outcome: Outcome) -> int:
         if outcome.signal in NOT_COUNTED:

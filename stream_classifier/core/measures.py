@@ -252,6 +252,13 @@ LOOP_DELAY = Measure(
 MEMORY_LIMIT = Measure(
     "memory_limit_bytes", Kind.GAUGE, "Memory that the container may use; absent where there is no limit."
 )
+TASKS = Measure("asyncio_tasks", Kind.GAUGE, "Tasks of the event loop that have not ended.")
+RESERVED_CALLS = Measure(
+    "reserved_calls", Kind.GAUGE, "Calls for which a part of a model's limits is reserved.", ("model",)
+)
+RESERVED_TOKENS = Measure(
+    "reserved_tokens", Kind.GAUGE, "Tokens of a model's limits that are reserved for calls.", ("model",)
+)
 BUILD = Measure(
     "build_info",
     Kind.GAUGE,

@@ -7,5 +7,6 @@
   and writes the records' headers, `trace_export` sends them, and `trace_names` says what all is called.
 - `health`: what the probes answer, and why.
 - `live`: the page for people; `http`: the server that carries all of these, and `guest` one connection to it.
+- `census`: what the process holds, counted when somebody asks.
 - `last_words`: what is said where nobody catches an error.
 """

@@ -1,9 +1,11 @@
-"""What is told of the process itself beside what Prometheus' client knows: what runs, its memory's limit.
+"""What is told of the process itself beside what Prometheus' client knows: what runs, its memory's limit,
+how many tasks there are.
 
 A container is killed at its limit, so how near it is matters more than how much is used. The limit is the
 control group's; where the group has none, or cannot be read, nothing is told.
 """
 
+import asyncio
 from pathlib import Path
 
 from stream_classifier import __version__
@@ -20,6 +22,7 @@ def declare_process(tally: Tally, settings_digest: str) -> None:
     limit_bytes = memory_limit_bytes(CGROUP)
     limit: GaugeRows = {} if limit_bytes is None else {(): limit_bytes}
     tally.gauge(measures.MEMORY_LIMIT, lambda: limit)
+    tally.gauge(measures.TASKS, lambda: {(): len(asyncio.all_tasks())})
     tally.gauge(measures.BUILD, lambda: {(__version__, settings_digest): 1})
 
 

@@ -1,6 +1,6 @@
 """What the service tells of itself: gauges for the metrics, checks for the probes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from stream_classifier.core import measures
@@ -8,6 +8,7 @@ from stream_classifier.core.answer import Lane
 from stream_classifier.core.held_by import HeldBy
 from stream_classifier.core.journey import Partition
 from stream_classifier.core.ledger import Ledger
+from stream_classifier.core.limits import Limiter
 from stream_classifier.core.stillness import Stillness
 from stream_classifier.core.tally import GaugeRows, Measure, Tally
 from stream_classifier.kafka.delivery import Outbox
@@ -146,6 +147,8 @@ class Watch:
             measures.CALL_SLOTS: lambda: {(lane,): n for lane, n in self.pipeline.slots.items()},
             measures.UNACKNOWLEDGED: lambda: {(): self.outbox.unacknowledged_s()},
             measures.BREAKER_OPEN: self._breakers,
+            measures.RESERVED_CALLS: lambda: {(m,): each.reserved_calls for m, each in self._limiters()},
+            measures.RESERVED_TOKENS: lambda: {(m,): each.reserved_tokens for m, each in self._limiters()},
             measures.BUDGET_USED: self.pipeline.gate.spending.used,
             measures.PARTITIONS_OWNED: lambda: {(): len(self._partitions())},
             measures.PARTITIONS_PAUSED: self._paused,
@@ -176,6 +179,9 @@ class Watch:
     def _in_flight(self) -> tuple[int, int]:
         session = self.session()
         return session.assignment.in_flight if session else (0, 0)
+
+    def _limiters(self) -> Iterable[tuple[str, Limiter]]:
+        return self.pipeline.gate.limiters.items()
 
     def _breakers(self) -> GaugeRows:
         breakers = self.pipeline.gate.breakers.items()

@@ -266,6 +266,29 @@ def test_over_any_time_no_more_is_used_than_the_rate_and_one_burst(
     assert used <= TOKENS / 60 * (now + 1) + largest + 1
 
 
+ENDINGS = st.sampled_from([*Signal, None])  # None: cancelled
+
+
+@given(st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 5000), ENDINGS), max_size=30), st.randoms())
+def test_what_is_reserved_is_that_of_the_calls_under_way_whatever_becomes_of_them(
+    calls: list[tuple[int, int, Signal | None]], order: Random
+) -> None:
+    own, under_way = limiter(), []
+    for tokens, more, ending in calls:
+        reservation = own.reserve(Lane.BULK, size(tokens), 0.0)
+        under_way.append((own.enlarge(reservation, size(tokens + more), 0.0) or reservation, ending))
+    order.shuffle(under_way)
+    while under_way:
+        assert own.reserved_calls == len(under_way)
+        assert own.reserved_tokens == sum(reservation.charged for reservation, _ in under_way)
+        reservation, ending = under_way.pop()
+        if ending is None:
+            own.give_back(reservation, 1.0)
+        else:
+            own.settle(reservation, Outcome(signal=ending), 1.0)
+    assert (own.reserved_calls, own.reserved_tokens) == (0, 0)
+
+
 # ---------------------------------------------------------------- a call that becomes larger
 
 

@@ -1,5 +1,6 @@
 """What is told of the process: its build, and the limit of its memory."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,12 @@ def test_what_runs_is_one_row() -> None:
     tally = Tally()
     declare_process(tally, "d1g3st")
     assert tally.gauges[measures.BUILD]() == {(__version__, "d1g3st"): 1}
+
+
+async def test_tasks_are_counted_while_they_run() -> None:
+    tally = Tally()
+    declare_process(tally, "d1g3st")
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(asyncio.sleep(1))
+        assert tally.gauges[measures.TASKS]() == {(): 2}
+    assert tally.gauges[measures.TASKS]() == {(): 1}

@@ -146,6 +146,18 @@ async def test_texts_are_told_by_whether_they_wait_or_are_in_a_call() -> None:
         assert w.gauge(measures.CALLED_TEXTS) == {("bulk",): 0, ("urgent",): 0}
 
 
+async def test_what_calls_have_reserved_is_told_by_model_and_is_nothing_at_rest() -> None:
+    w = World(**MEMORY)
+    async with w.running():
+        w.read(w.partition, *(ticket(f"text {n}") for n in range(10)), ticket("now", urgent=True))
+        await asyncio.sleep(0.5)
+        assert sum(w.gauge(measures.RESERVED_CALLS).values()) == 3
+        assert sum(w.gauge(measures.RESERVED_TOKENS).values()) > 3 * 100
+        await asyncio.sleep(10)
+        assert set(w.gauge(measures.RESERVED_CALLS).values()) == {0}
+        assert set(w.gauge(measures.RESERVED_TOKENS).values()) == {0}
+
+
 async def test_a_partition_that_stands_still_is_told_before_it_counts_as_stuck() -> None:
     w = World()
     w.work()
