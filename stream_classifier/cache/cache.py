@@ -64,6 +64,7 @@ class Cache:
         self.peek = front.get  # the front's own method: nothing comes between on the hot path
         self._front = front
         self._backend = backend
+        self.keeps_notes = isinstance(backend, NoteStore)  # notes of tickets outlive this process
         self._ttl_s = ttl_s
         self._timeout_s = timeout_s
         self._clock = clock
@@ -102,11 +103,6 @@ class Cache:
     def shared(self) -> SharedBackend | None:
         """The backend, where replicas share it."""
         return self._backend if isinstance(self._backend, SharedBackend) else None
-
-    @property
-    def keeps_notes(self) -> bool:
-        """Whether notes of tickets outlive this process."""
-        return isinstance(self._backend, NoteStore)
 
     @property
     def notes_lost(self) -> int:

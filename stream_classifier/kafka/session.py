@@ -36,6 +36,7 @@ from stream_classifier.kafka.committing import Committing
 from stream_classifier.kafka.consumer import is_dropped, leave, patience_s, request_s
 from stream_classifier.kafka.lag import Lag
 from stream_classifier.kafka.starts import open_partitions
+from stream_classifier.kafka.turns import Turns
 from stream_classifier.kafka.unread import Reader, Unread
 from stream_classifier.settings.kafka import Kafka
 
@@ -43,7 +44,6 @@ log = structlog.get_logger(__name__)
 
 POLL_MS = 250  # the client ignores a longer wait during a rebalance, and a stop waits for the poll's end
 PAUSED_POLL_MS = 50  # while paused nothing arrives; what was finished must be noticed soon
-POLL_RECORDS = 500  # about 20 ms of work: an urgent ticket's call waits no longer for the loop
 RETRY_S = 0.5
 COMMIT_SHARE = 0.25  # of the drain's budget, kept for the commit: the group waits for both
 OPEN_S = 15.0  # to ask where partitions begin, at brokers of which one may not answer
@@ -93,6 +93,7 @@ class Session:
     unread: Unread = field(init=False)
     polled_at: float = field(init=False)
     stopping: bool = False
+    _turns: Turns = field(init=False)
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -112,6 +113,7 @@ class Session:
         )
         self.unread = Unread(self.reader)
         self.polled_at = self.now()
+        self._turns = Turns(self.now)
 
     async def run(self) -> None:
         """Until `end` or a freeze. The consumer is still a member then; `close` lets it go.
@@ -204,7 +206,7 @@ class Session:
         while self._reading():
             generation = self.assignment.generation
             timeout_ms = PAUSED_POLL_MS if self.backpressure.full else POLL_MS
-            polled = await self.consumer.getmany(timeout_ms=timeout_ms, max_records=POLL_RECORDS)
+            polled = await self.consumer.getmany(timeout_ms=timeout_ms, max_records=self._turns.records)
             self.polled_at = self.now()
             if not self._reading():
                 return
@@ -214,7 +216,7 @@ class Session:
             else:
                 self._read_again(polled)
             self._rest_or_go_on()
-            await asyncio.sleep(0)  # a full buffer would otherwise hold the loop
+            await self._turns.others(sum(map(len, polled.values())), self.now() - self.polled_at)
 
     def _reading(self) -> bool:
         return not self.stopping and self.alive()

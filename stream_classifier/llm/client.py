@@ -7,9 +7,9 @@ Rules:
   by httpcore 1.0.9).
 * The whole call is under `timeout_s`, reaching the server also under `CONNECT_S`. Nothing is tried again
   here: what a failure costs, and whether it is worth it, is decided above.
-* No more than `connections` calls are under way; the next waits before its time starts to run. httpx'
-  own pool is left unlimited on purpose: httpcore 1.0.9 loses a slot for good when a call is cancelled
-  while it waits for one (httpcore issue 1093), and here none ever waits.
+* No more than `connections` calls are under way; the next waits before its time starts to run. None waits
+  in httpx' own pool, where httpcore 1.0.9 loses a slot for good when a call is cancelled (httpcore issue
+  1093): each call has a client to itself (`connections`).
 * One instance has its own connections: urgent and bulk get one each, so neither waits for the other.
 * `HTTPS_PROXY`, `NO_PROXY` and `SSL_CERT_FILE` are honoured, as by curl and the providers' own clients:
   in many companies they are the only way out.
@@ -20,6 +20,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +32,7 @@ from stream_classifier.core.call import Order, Outcome, Signal
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.ladder import Ladder, Ladders
 from stream_classifier.core.rate_headers import read_rate_headers
+from stream_classifier.llm.connections import KEEPALIVE_S, Connections
 from stream_classifier.llm.errors import describe, read_error
 from stream_classifier.llm.failures import explain
 from stream_classifier.llm.reply import read_reply
@@ -38,8 +40,6 @@ from stream_classifier.llm.visit import Visit, clock_ahead_s, owners_in
 
 CONNECT_S = 5.0
 """DNS, TCP and TLS take well under a second; longer means that the endpoint cannot be reached."""
-KEEPALIVE_S = 30.0
-"""An idle connection is kept for the next batch, and let go before common load balancers (60 s) cut it."""
 MAX_RESPONSE_BYTES = 4 << 20
 """Ninety labels take under 10 KB; the rest is for a reasoning trace that some endpoints send along."""
 
@@ -79,23 +79,24 @@ class OpenAIClient:
         self._params = params or {}
         self._ladders = Ladders(Ladder) if ladders is None else ladders
         self._free = asyncio.Semaphore(connections)
-        self._http = _http_client(
+        new_client = partial(
+            _http_client,
             headers={"accept-encoding": "identity", "content-type": "application/json", **(headers or {})},
             timeout=httpx.Timeout(None, connect=min(CONNECT_S, timeout_s)),
-            limits=httpx.Limits(max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_S),
-            verify=_trust(ca_file),
+            limits=httpx.Limits(max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S),
+            verify=_trust(ca_file),  # shared: it holds the certificates of all authorities
             follow_redirects=False,  # the key would go along, and the tickets
             transport=transport,
         )
+        self._connections = Connections(new_client)
 
     async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.__aexit__(kind, error, trace)
+        await self._connections.close()
 
     async def ask(self, order: Order) -> Outcome:
         """Make one call. FORMAT_REFUSED means that the same order will be asked for differently next
@@ -121,7 +122,8 @@ class OpenAIClient:
         try:
             async with asyncio.timeout(min(VISIT_S, self._timeout_s)):
                 authorization = _authorization(self._url, self._api_key()) or {}
-                response = await self._http.get(_models_url(self._url), headers=authorization)
+                async with self._connections.one() as http:
+                    response = await http.get(_models_url(self._url), headers=authorization)
         except TimeoutError:
             return Visit(detail=TIMED_OUT)
         except httpx.HTTPError as error:
@@ -137,7 +139,10 @@ class OpenAIClient:
         body = ladder.body(order, self._params)
         content = orjson.dumps(body, default=dict)
         headers = {**order.headers, **authorization}
-        async with self._http.stream("POST", self._url, content=content, headers=headers) as response:
+        async with (
+            self._connections.one() as http,
+            http.stream("POST", self._url, content=content, headers=headers) as response,
+        ):
             received = await _read(response)
         return replace(
             _outcome(response.status_code, received, ladder, body),
