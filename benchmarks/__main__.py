@@ -28,10 +28,12 @@ from benchmarks import (
     report,
     rolling_restart,
     scrape,
+    sizing,
     updates,
     urgent,
 )
 from benchmarks.figures import Findings
+from benchmarks.growth import called, every, known
 from benchmarks.kafka import a_kafka
 from tests.brokers import Unavailable
 
@@ -170,6 +172,33 @@ def measure_rolling_restart(
         {"rolling-restart": lambda servers, directory: rolling_restart.measure(servers, directory, size)},
         json,
     )
+
+
+@app.command("growth")
+def measure_growth(
+    over: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(every.OVER)}; may be repeated (default: all)")
+    ] = None,
+    lots: Annotated[int, typer.Option(min=1, help="Of each variant at each point, in turn.")] = 5,
+    tickets: Annotated[int, typer.Option(min=1000, help="Known ones, in one lot.")] = 30_000,
+    json: JsonFile = None,
+) -> None:
+    """Throughput and CPU over partitions, replicas, tickets a call, taxonomy and length (14 minutes)."""
+    names = over or list(every.OVER)
+    if unknown := set(names) - set(every.OVER):
+        raise typer.BadParameter(f"not known: {', '.join(unknown)}; there are {', '.join(every.OVER)}")
+    size = every.Size(known=known.Size(lots=lots, tickets=tickets), called=called.Size(lots=lots))
+    run({f"growth-{name}": partial(_growth, name, size) for name in names}, json)
+
+
+async def _growth(over: str, size: every.Size, servers: str, directory: Path) -> Findings:
+    return await every.measure(servers, directory, over, size)
+
+
+@app.command("sizing")
+def print_sizing() -> None:
+    """The tables of docs/sizing.md, from the constants of benchmarks/sizing.py; measures nothing."""
+    print(sizing.tables())
 
 
 @app.command("cache")
