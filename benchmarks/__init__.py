@@ -10,6 +10,7 @@ The claims:
     memory      the service's memory before a million tickets and a provider that is far too slow
     cost        tokens sent and received, over what no prompt can go below
     cache       look-ups and writes a second of each cache backend, and how soon it opens (docs/cache.md)
+    growth/     known and asked tickets over partitions, replicas, taxonomy, length (docs/sizing.md)
     projection  what `profile` projects, against the recommended configuration run
     faults      what becomes of tickets while the provider fails (`make faults`; docs/reliability.md)
 
@@ -23,5 +24,5 @@ provider and the bare loop, each a process of its own that can be paused), `figu
 service between an embedded broker and a simulated provider), `fault_tickets` and `fault_rows` (the failures,
 and what must come of each), `grades` and `fault_findings` (the arithmetic), `fault_report` (the tables). Nor
 does the cost: `cost_wire` (the service, overheard), `cost_account` (the arithmetic), `cost_ranks` (the
-tokenizer), `cost_taxonomies`, `cost_report`.
+tokenizer), `cost_taxonomies`, `cost_report`. `sizing` measures nothing: it is the arithmetic of docs/sizing.md.
 """

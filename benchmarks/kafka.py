@@ -68,11 +68,12 @@ class Topics:
     output: str
     dead_letters: str
     group_id: str
+    partitions: int = PARTITIONS  # of each
 
 
 @asynccontextmanager
 async def fresh_topics(
-    bootstrap_servers: str, config: Mapping[str, str] | None = None
+    bootstrap_servers: str, config: Mapping[str, str] | None = None, *, partitions: int = PARTITIONS
 ) -> AsyncIterator[Topics]:
     """New topics with this configuration, deleted after the block: what they hold would fill the broker's
     disk and page cache."""
@@ -83,10 +84,11 @@ async def fresh_topics(
         output=f"{name}-labels",
         dead_letters=f"{name}-dead-letters",
         group_id=name,
+        partitions=partitions,
     )
     names = (topics.input, topics.output, topics.dead_letters)
     for topic in names:
-        await create_topic(bootstrap_servers, topic, PARTITIONS, config)
+        await create_topic(bootstrap_servers, topic, partitions, config)
     try:
         yield topics
     finally:
@@ -94,11 +96,13 @@ async def fresh_topics(
             await admin.delete_topics(list(names))
 
 
-async def fill(bootstrap_servers: str, topic: str, records: Iterable[Keyed]) -> None:
+async def fill(
+    bootstrap_servers: str, topic: str, records: Iterable[Keyed], partitions: int = PARTITIONS
+) -> None:
     """Write keys and values as fast as it goes, each into the partition of its key."""
     lots: defaultdict[int, list[Keyed]] = defaultdict(list)
     for place, record in enumerate(records):
-        lots[_partition(record[0], place)].append(record)
+        lots[_partition(record[0], place, partitions)].append(record)
     async with _filler(bootstrap_servers) as producer, asyncio.TaskGroup() as tasks:
         for number, lot in lots.items():
             tasks.create_task(_fill_partition(producer, topic, number, lot))
@@ -110,9 +114,9 @@ def _filler(bootstrap_servers: str) -> AIOKafkaProducer:
     )
 
 
-def _partition(key: bytes | None, place: int) -> int:
+def _partition(key: bytes | None, place: int, partitions: int) -> int:
     """As Kafka's own clients choose it; records without a key take turns."""
-    return (place if key is None else murmur2(key) & 0x7FFFFFFF) % PARTITIONS
+    return (place if key is None else murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 async def _fill_partition(
@@ -132,12 +136,13 @@ async def _fill_partition(
 class Ends:
     """How many records topics hold, asked of the broker: cheap enough to be asked while measuring."""
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, partitions: int) -> None:
         self._consumer = consumer
+        self._partitions = partitions
 
     async def count(self, topic: str) -> int:
         """The records of a topic over all partitions."""
-        ends = await self._consumer.end_offsets([TopicPartition(topic, n) for n in range(PARTITIONS)])
+        ends = await self._consumer.end_offsets([TopicPartition(topic, n) for n in range(self._partitions)])
         return sum(ends.values())
 
     async def reached(self, count: int, *topics: str) -> None:
@@ -152,10 +157,10 @@ class Ends:
 
 
 @asynccontextmanager
-async def the_ends(bootstrap_servers: str) -> AsyncIterator[Ends]:
-    """Ask a cluster for the ends of its topics."""
+async def the_ends(bootstrap_servers: str, partitions: int = PARTITIONS) -> AsyncIterator[Ends]:
+    """Ask a cluster for the ends of its topics, which have so many partitions each."""
     async with AIOKafkaConsumer(bootstrap_servers=bootstrap_servers) as consumer:
-        yield Ends(consumer)
+        yield Ends(consumer, partitions)
 
 
 async def committed(topics: Topics, count: int, within_s: float = COMMIT_WAIT_S) -> None:

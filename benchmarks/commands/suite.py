@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import document, suite
+from benchmarks import document, sizing, suite
 from benchmarks.commands.running import app
 from benchmarks.kafka import KAFKA_VARIABLE, a_kafka
 from benchmarks.measured import DIRECTORY
@@ -96,3 +96,9 @@ def _measure(benchmarks: list[Benchmark], into: Path, *, skip_done: bool) -> dic
 
 def _tell(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
+
+
+@app.command("sizing")
+def print_sizing() -> None:
+    """The tables of docs/sizing.md, from the constants of benchmarks/sizing.py; measures nothing."""
+    print(sizing.tables())

@@ -9,6 +9,7 @@ import typer
 from benchmarks import delivery, goodput, hot_path, scrape
 from benchmarks.commands.running import JsonFile, app, run
 from benchmarks.figures import Findings
+from benchmarks.growth import called, every, known
 
 
 @app.command("hot-path")
@@ -73,3 +74,24 @@ def measure_scrape(
     """What a scrape of /metrics costs, at rest and under the heaviest load."""
     size = scrape.Size(rounds=rounds, tickets=tickets)
     run({"scrape": lambda servers, directory: scrape.measure(servers, directory, size)}, json)
+
+
+@app.command("growth")
+def measure_growth(
+    over: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(every.OVER)}; may be repeated (default: all)")
+    ] = None,
+    lots: Annotated[int, typer.Option(min=1, help="Of each variant at each point, in turn.")] = 5,
+    tickets: Annotated[int, typer.Option(min=1000, help="Known ones, in one lot.")] = 30_000,
+    json: JsonFile = None,
+) -> None:
+    """Throughput and CPU over partitions, replicas, tickets a call, taxonomy and length."""
+    names = over or list(every.OVER)
+    if unknown := set(names) - set(every.OVER):
+        raise typer.BadParameter(f"not known: {', '.join(unknown)}; there are {', '.join(every.OVER)}")
+    size = every.Size(known=known.Size(lots=lots, tickets=tickets), called=called.Size(lots=lots))
+    run({f"growth-{name}": partial(_growth, name, size) for name in names}, json)
+
+
+async def _growth(over: str, size: every.Size, servers: str, directory: Path) -> Findings:
+    return await every.measure(servers, directory, over, size)

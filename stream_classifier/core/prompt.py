@@ -48,9 +48,14 @@ _ECMA_SYNTAX = re.compile(r"[\^$\\.*+?()\[\]{}|]")
 
 def visible(text: str) -> str:
     """The text as a person would see it: line ends are line feeds, hidden characters are gone."""
-    if text.isascii() and text.isprintable():
-        return text
+    if text.isascii() and _without_white_space(text).isprintable():
+        return text  # as nearly every ticket is: a tenth of the time that looking takes
     return _HIDDEN.sub("", _BREAKS.sub("\n", text))
+
+
+def _without_white_space(text: str) -> str:
+    """Without what is shown though Python does not call it printable: line feeds and tabs."""
+    return text.replace("\n", "").replace("\t", "")
 
 
 class Sampler(Protocol):

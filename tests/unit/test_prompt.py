@@ -173,6 +173,11 @@ def test_what_was_made_visible_once_stays_as_it_is(text: str) -> None:
     assert visible(visible(text)) == visible(text)
 
 
+@given(ANY_TEXT)
+def test_text_that_is_all_ascii_is_read_as_it_would_be_beside_a_letter_that_is_not(text: str) -> None:
+    assert visible(text) + "é" == visible(text + "é")
+
+
 def test_no_control_format_or_surrogate_character_of_unicode_gets_through() -> None:
     hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
     through = {
