@@ -12,18 +12,21 @@ Rules
   and spare no work. So each record carries its place in the delivery, in which holes have none.
 * What an earlier owner had finished beyond the position (`restored`) is passed over when it is
   delivered again, and stays in the map until the position has passed it.
+* A record may be taken before its turn (`take_early`): an urgent one, far beyond what was delivered. Until the
+  delivery has come to it the position knows nothing of it. Then it stands among the unfinished like any other,
+  or is passed over; also where it is delivered no more, since compaction has taken it.
+* What was finished early is `kept` until the position has passed it, as what was restored: what the delivery
+  brings between may be passed over, and so lengthen the map, when that is out already.
 
 Only unfinished records take memory, so a storm of a million answered records behind one slow call
 costs what that one record costs.
 """
 
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from heapq import merge
 
-Run = tuple[int, int]
-"""Finished offsets, from the first up to but not including the second."""
+from stream_classifier.core.runs import Run, Runs, joined
 
 Held = tuple[int, float, int]
 """An unfinished record's size in bytes, when it was read, and its place among those delivered."""
@@ -42,16 +45,18 @@ class Ledger:
     start: int
     restored: Sequence[Run] = ()
     unfinished: dict[int, Held] = field(default_factory=dict)  # by offset, in delivery order
+    early: dict[int, Held] = field(default_factory=dict)  # the same, ascending: taken and not delivered yet
     size_bytes: int = 0
     finished: int = 0  # how many records were done here since the assignment
     _delivered: int = 0
     _next: int = field(init=False)
-    _ahead: deque[Run] = field(init=False)  # of `restored`, what delivery has not passed yet
+    _kept: Runs = field(init=False)  # restored, or finished early; those that the position has not passed
+    _taken: set[int] = field(default_factory=set)  # taken early and unfinished, delivered since or not
     _read_at: float = 0.0
 
     def __post_init__(self) -> None:
         self._next = self.start
-        self._ahead = deque(self.restored)
+        self._kept = Runs(self.restored)
 
     @property
     def next_offset(self) -> int:
@@ -68,16 +73,23 @@ class Ledger:
         for offset in self.unfinished:
             if offset not in also:
                 return offset
-        return self._past_restored(self._next)
+        taken = sorted(self._taken.intersection(also)) if self._taken else ()
+        position = self._kept.passed(self._next)
+        for offset in taken:
+            if offset == position:
+                position = self._kept.passed(offset + 1)
+        return position
 
     def enter(self, offset: int, size_bytes: int) -> bool:
         """Enter a delivered record. False where it needs no work: it was delivered before in this
-        assignment, or an earlier owner had finished it."""
+        assignment or taken early, or an earlier owner had finished it."""
         if offset < self._next:
             return False
         self._next = offset + 1
+        if self.early and self._deliver_early(self._next) == offset:
+            return False
         self._delivered += 1
-        if self._ahead and self._was_finished(offset):
+        if self._kept and offset in self._kept:
             return False
         self.unfinished[offset] = (size_bytes, self._read_at, self._delivered)
         self.size_bytes += size_bytes
@@ -86,7 +98,25 @@ class Ledger:
     def reach(self, offset: int) -> None:
         """The consumer has read on to `offset` and delivered all that stands before it. What is behind the
         last record (a transaction's marker, a compacted end) is delivered never."""
+        self._deliver_early(offset)
         self._next = max(self._next, offset)
+
+    def knows(self, offset: int) -> bool:
+        """Whether the record was delivered, taken early, or finished by an earlier owner."""
+        return offset < self._next or offset in self.early or offset in self._kept
+
+    def take_early(self, offset: int, size_bytes: int, now: float) -> None:
+        """Enter a record before its turn, which the ledger does not know; it was read at `now`."""
+        last = next(reversed(self.early), -1)
+        self.early[offset] = (size_bytes, now, 0)
+        if offset < last:
+            self.early = dict(sorted(self.early.items()))
+        self._taken.add(offset)
+        self.size_bytes += size_bytes
+
+    def was_taken_early(self, offset: int) -> bool:
+        """Whether this unfinished record was taken before its turn."""
+        return offset in self._taken
 
     def done(self, offsets: Iterable[int]) -> None:
         """Mark records done: published and acknowledged, or passed over. Unknown offsets are ignored,
@@ -94,6 +124,10 @@ class Ledger:
         unfinished = self.unfinished
         for offset in offsets:
             held = unfinished.pop(offset, None)
+            if self._taken and offset in self._taken:
+                held = held or self.early.pop(offset)
+                self._taken.remove(offset)
+                self._kept.add(offset)
             if held is not None:
                 self.size_bytes -= held[0]
                 self.finished += 1
@@ -115,9 +149,21 @@ class Ledger:
         Made one by one, so that who needs only the first of them pays for no more. To be read before
         the next record is entered or done.
         """
+        return joined(merge(self._delivered_runs(also), self.kept_runs(also)))
+
+    def kept_runs(self, also: Collection[int] = NONE) -> Sequence[Run]:
+        """Of the finished runs those that the map must hold: restored ones, and what was taken early."""
+        self._kept.forget(min(self.position, self._next))
         position = self.position_with(also)
-        ahead = (run for run in self._ahead if run[1] > position)
-        return _joined(chain(self._delivered_runs(also), ahead))
+        kept = self._kept.beyond(position)
+        if not (also and self._taken):
+            return kept
+        taken = ((offset, offset + 1) for offset in self._taken.intersection(also))
+        return [run for run in joined(sorted((*kept, *taken))) if run[1] > position]
+
+    def runs_to_keep(self) -> Sequence[Run]:
+        """What `kept_runs` will be when all is finished that was taken early, and nothing else."""
+        return self.kept_runs(self._taken)
 
     def _delivered_runs(self, also: Collection[int]) -> Iterator[Run]:
         """The gaps between unfinished offsets that hold a delivered record, up to the last delivered."""
@@ -138,31 +184,12 @@ class Ledger:
         if left:
             yield (after, self._next)
 
-    def _was_finished(self, offset: int) -> bool:
-        ahead = self._ahead
-        while ahead and ahead[0][1] <= offset:
-            ahead.popleft()
-        return bool(ahead) and ahead[0][0] <= offset
-
-    def _past_restored(self, position: int) -> int:
-        """Where all that was delivered is done, the position may go on over what was finished before."""
-        for first, end in self._ahead:
-            if first > position:
-                break
-            position = max(position, end)
-        return position
-
-
-def _joined(runs: Iterable[Run]) -> Iterator[Run]:
-    """Runs that ascend by their first offset, those that touch or overlap made one."""
-    pending: Run | None = None
-    for first, end in runs:
-        if pending is None:
-            pending = (first, end)
-        elif first <= pending[1]:
-            pending = (pending[0], max(pending[1], end))
-        else:
-            yield pending
-            pending = (first, end)
-    if pending is not None:
-        yield pending
+    def _deliver_early(self, end: int) -> int:
+        """What stands before `end` and was taken early is delivered now, or never. Returned is the last."""
+        last = -1
+        while self.early and (first := next(iter(self.early))) < end:
+            size_bytes, read_at, _ = self.early.pop(first)
+            self._delivered += 1
+            self.unfinished[first] = (size_bytes, read_at, self._delivered)
+            last = first
+        return last

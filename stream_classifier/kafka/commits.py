@@ -145,8 +145,9 @@ class Commits:
         anyway = self._silent_s() > self.patience_s / 2  # leaves time for another try
         self.full_maps = set()
         for tp, partition in self.assignment.partitions.items():
-            position = partition.ledger.position
-            text, whole = encode(tp.topic, tp.partition, position, partition.ledger.finished_runs())
+            ledger = partition.ledger
+            position, kept = ledger.position, ledger.kept_runs()
+            text, whole = encode(tp.topic, tp.partition, position, ledger.finished_runs(), kept=kept)
             if not whole:
                 self.full_maps.add(tp)
             if anyway or self._last.get(partition) != (position, text):

@@ -8,19 +8,22 @@ Rules
 * What is published is in the commit's map, or before its position: always. Where the map would leave out
   something, only the records with the lowest offsets go, as many as its room allows, and the others wait.
   Lowest first also keeps the order of a key.
+* What was finished early, far beyond what was read, is in the map before anything else (`core/finished_map.py`):
+  records that are read and passed over between it and the position could otherwise push it out.
 * So the line never stands still for good: the record at the position fits whenever it comes, since it
   makes the map no longer (`core/finished_map.py`).
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 from stream_classifier.core.finished_map import MAX_CHARS, Mark, decode, encode
 from stream_classifier.core.journey import Partition
+from stream_classifier.core.runs import Run
 from stream_classifier.kafka.items import Item
 from stream_classifier.kafka.transactional_producer import Parcel
 
@@ -78,12 +81,11 @@ class Line:
     committed_at: float = 0.0  # on the loop's clock
     failures: int = 0  # in a row
     last: Mark = field(init=False)  # as committed
-    _published_to: int = field(init=False)  # the highest offset that is published, here or by an owner before
+    _published_to: int = -1  # the highest offset published here, but for those that the map keeps in any case
     _unfinished: Record = field(default_factory=list)  # the first events of a record
 
     def __post_init__(self) -> None:
         self.last = self.partition.committed
-        self._published_to = max((end - 1 for _, end in self.partition.ledger.restored), default=-1)
 
     def put(self, item: Item) -> None:
         """Take an item to send. Whoever serves the line is told, but where only the record at the position
@@ -123,7 +125,7 @@ class Line:
         """This transaction is committed."""
         self.last, self.committed_at = attempt.mark, now
         self.since, self.failures = None, 0
-        self._published_to = max(self._published_to, *attempt.offsets, -1)
+        self._published_to = self._highest(attempt.offsets)
         gone = set(map(id, attempt.records))
         if all(id(record) in gone for record, _ in zip(self.records, gone, strict=False)):
             for _ in gone:
@@ -156,25 +158,31 @@ class Line:
         return taken
 
     def _attempt(self, records: Sequence[Record]) -> Attempt:
-        partition = self.partition
+        partition, ledger = self.partition, self.partition.ledger
         offsets = frozenset(map(_offset, records))
-        position = partition.ledger.position_with(offsets)
-        runs = partition.ledger.finished_runs(offsets)
-        text, whole = encode(partition.topic, partition.number, position, runs, self.max_chars)
+        position, kept = ledger.position_with(offsets), ledger.kept_runs(offsets)
+        runs = ledger.finished_runs(offsets)
+        text, whole = encode(partition.topic, partition.number, position, runs, self.max_chars, kept=kept)
         return Attempt(
             records=records,
             offsets=offsets,
             mark=(position, text),
             whole=whole,
-            fits=whole or self._holds(position, text, offsets),
+            fits=whole or self._holds(position, text, kept, self._highest(offsets)),
         )
 
-    def _holds(self, position: int, text: str, offsets: frozenset[int]) -> bool:
+    def _holds(self, position: int, text: str, kept: Sequence[Run], highest: int) -> bool:
         """Whether a map that was cut holds all that is published; what it leaves out was passed over, and
         may be passed over again."""
         runs = decode(self.partition.topic, self.partition.number, position, text)
         end = runs[-1][1] if runs else position
-        return max(self._published_to, *offsets, -1) < end
+        last_kept = kept[-1][1] if kept else position
+        return last_kept <= end and (highest < position or any(first <= highest < end for first, end in runs))
+
+    def _highest(self, offsets: Collection[int]) -> int:
+        """The highest offset published in its turn when these are published, too."""
+        early = self.partition.ledger.was_taken_early
+        return max(self._published_to, *(offset for offset in offsets if not early(offset)), -1)
 
 
 def _offset(record: Record) -> int:

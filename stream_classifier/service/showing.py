@@ -16,7 +16,7 @@ from stream_classifier.core.call import RateHeaders
 from stream_classifier.core.finished_map import Mark, decode
 from stream_classifier.core.held_by import HeldBy
 from stream_classifier.core.journey import Partition
-from stream_classifier.core.ledger import Run
+from stream_classifier.core.runs import Run
 from stream_classifier.core.tally import Measure, Tally
 from stream_classifier.kafka.delivery import Outbox
 from stream_classifier.kafka.session import Session

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from stream_classifier.core.ledger import Run
+from stream_classifier.core.runs import Run
 from tests.chaos.schedule import Kind
 from tests.chaos.tickets import Expected
 

@@ -20,8 +20,9 @@ from hypothesis.stateful import (
     rule,
 )
 
-from stream_classifier.core.finished_map import HEAD_CHARS, MAX_CHARS, decode, encode
-from stream_classifier.core.ledger import Ledger, Run
+from stream_classifier.core.finished_map import HEAD_CHARS, MAX_CHARS, decode, encode, has_room
+from stream_classifier.core.ledger import Ledger
+from stream_classifier.core.runs import Run
 
 TOPIC, PARTITION = "tickets", 3
 FEW_CHARS = HEAD_CHARS + 8  # a map of three short runs
@@ -43,11 +44,23 @@ class Mark:
 
 @dataclass(kw_only=True)
 class Member:
-    """One who owns the partition, or believes so. `in_work` was delivered to it and is not published."""
+    """One who owns the partition, or believes so. `in_work` was delivered to it and is not published, `early`
+    was taken before its turn."""
 
     began: Mark
     ledger: Ledger
     in_work: list[int] = field(default_factory=list)
+    early: list[int] = field(default_factory=list)
+
+    @property
+    def ready(self) -> list[int]:
+        """What may be published now."""
+        return self.in_work + self.early
+
+    def reached(self, end: int) -> None:
+        """What was taken early before this offset is delivered, or never will be."""
+        self.in_work += [offset for offset in self.early if offset < end]
+        self.early = [offset for offset in self.early if offset >= end]
 
 
 class GroupLife(RuleBasedStateMachine):
@@ -59,7 +72,8 @@ class GroupLife(RuleBasedStateMachine):
         super().__init__()
         self.log: list[int] = []
         self.end = 0  # where the log's next record may stand
-        self.published: Counter[int] = Counter()
+        self.tombstones: set[int] = set()
+        self.published: Counter[int] = Counter()  # or passed over
         self.mark = Mark()
         self.zombies: list[Member] = []
         self.max_chars = MAX_CHARS
@@ -83,16 +97,20 @@ class GroupLife(RuleBasedStateMachine):
         done = set(also)
         position = member.ledger.position_with(done)
         runs = tuple(member.ledger.finished_runs(done))
-        text, whole = encode(TOPIC, PARTITION, position, runs, self.max_chars)
+        kept = member.ledger.kept_runs(done)
+        text, whole = encode(TOPIC, PARTITION, position, runs, self.max_chars, kept=kept)
         assert len(text) <= self.max_chars
         held = decode(TOPIC, PARTITION, position, text)
-        assert held == (runs if whole else runs[: len(held)])
-        return Mark(position=position, text=text, runs=held), whole
+        mark = Mark(position=position, text=text, runs=held)
+        assert all(mark.covers(offset) for run in kept for offset in run_edges(run))
+        assert held == runs if whole else set(held) <= {*runs, *kept}
+        return mark, whole
 
     def publish(self, offsets: Sequence[int]) -> None:
         published = set(offsets)
         self.published.update(published)
         self.owner.in_work = [offset for offset in self.owner.in_work if offset not in published]
+        self.owner.early = [offset for offset in self.owner.early if offset not in published]
         self.owner.ledger.done(published)
 
     # ------------------------------------------------------------------------------------ the broker
@@ -103,6 +121,13 @@ class GroupLife(RuleBasedStateMachine):
         for gap in gaps:
             self.log.append(self.end + gap)
             self.end += gap + 1
+
+    @rule(n=st.integers(1, 6))
+    def append_tombstones(self, n: int) -> None:
+        """Each before a record: runs that nothing was published for."""
+        for _ in range(n):
+            self.tombstones.add(self.end)
+            self.append([0, 0])
 
     @rule(markers=st.integers(1, 3))
     def end_a_transaction(self, markers: int) -> None:
@@ -122,10 +147,30 @@ class GroupLife(RuleBasedStateMachine):
         """A poll's records, from where the ledger says."""
         owner = self.owner
         for offset in [offset for offset in self.log if offset >= owner.ledger.next_offset][:n]:
+            early = offset in owner.early
+            known = owner.ledger.knows(offset)
+            owner.reached(offset + 1)
             entered = owner.ledger.enter(offset, size_bytes=offset)
-            assert entered is not owner.began.covers(offset), "asked again, or not at all"
-            if entered:
+            assert entered is not known, "asked again, or not at all"
+            assert known or not owner.began.covers(offset)
+            assert not early or known
+            if entered and offset in self.tombstones:
+                self.published[offset] = 1
+                owner.ledger.done([offset])
+            elif entered:
                 owner.in_work.append(offset)
+
+    @rule(data=st.data())
+    def take_early(self, data: st.DataObject) -> None:
+        """An urgent record is found beyond what was delivered, and there is room for it."""
+        ledger = self.owner.ledger
+        unread = [o for o in self.log if not ledger.knows(o) and o not in self.tombstones]
+        if not unread:
+            return
+        offset = data.draw(st.sampled_from(unread))
+        if has_room(ledger.position, sorted([*ledger.runs_to_keep(), (offset, offset + 1)]), self.max_chars):
+            ledger.take_early(offset, size_bytes=offset, now=0.0)
+            self.owner.early = sorted([*self.owner.early, offset])
 
     @rule(back=st.integers(1, 20))
     def deliver_again(self, back: int) -> None:
@@ -137,7 +182,9 @@ class GroupLife(RuleBasedStateMachine):
     def read_on(self) -> None:
         """A poll that brings nothing: the client stands before the next record, or at the end."""
         unread = (offset for offset in self.log if offset >= self.owner.ledger.next_offset)
-        self.owner.ledger.reach(next(unread, self.end))
+        reached = next(unread, self.end)
+        self.owner.reached(reached)
+        self.owner.ledger.reach(reached)
 
     @rule()
     def crash(self) -> None:
@@ -171,7 +218,8 @@ class GroupLife(RuleBasedStateMachine):
     @invariant()
     def the_ledger_holds_what_is_in_work_and_no_more(self) -> None:
         assert list(self.owner.ledger.unfinished) == self.owner.in_work
-        assert self.owner.ledger.size_bytes == sum(self.owner.in_work)
+        assert list(self.owner.ledger.early) == self.owner.early
+        assert self.owner.ledger.size_bytes == sum(self.owner.ready)
 
     @invariant()
     def runs_ascend_apart_and_beyond_the_position(self) -> None:
@@ -190,3 +238,8 @@ class GroupLife(RuleBasedStateMachine):
         self.finish()
         assert all(self.published[offset] for offset in self.log)
         assert self.mark.position == self.end
+
+
+def run_edges(run: Run) -> tuple[int, int]:
+    """Its first offset and its last."""
+    return run[0], run[1] - 1

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_classifier.core.finished_map import MAX_CHARS, decode, encode
-from stream_classifier.core.ledger import Run
+from stream_classifier.core.runs import Run
 
 HERE = ("tickets", 3, 1_000_000_000)
 RUNS = ((HERE[2] + 1, HERE[2] + 2), (HERE[2] + 300, HERE[2] + 70_000))

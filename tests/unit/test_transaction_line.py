@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from stream_classifier.core.finished_map import HEAD_CHARS, MAX_CHARS, decode
 from stream_classifier.core.journey import Partition
-from stream_classifier.core.ledger import Ledger, Run
+from stream_classifier.core.ledger import Ledger
+from stream_classifier.core.runs import Run
 from stream_classifier.kafka.items import Item
 from stream_classifier.kafka.transaction_line import Attempt, Line
 from tests.unit.kafka_fakes import TOPIC, a_partition, deliver
