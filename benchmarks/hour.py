@@ -30,7 +30,7 @@ from benchmarks.hour_traffic import KNOWN_TEXTS, Mix, Writer
 from benchmarks.kafka import BATCH_BYTES, PARTITIONS, Ends, Topics, fresh_topics, the_ends
 from benchmarks.processes import Process, running, service, simulator
 from benchmarks.vitals import Rest, Sample, rest, sample
-from stream_classifier.llm.client import KEEPALIVE_S
+from stream_classifier.llm.connections import KEEPALIVE_S
 from tests.brokers.client import admin_of
 from tests.patience import until
 
