@@ -12,6 +12,7 @@ The claims:
     cache       look-ups and writes a second of each cache backend, and how soon it opens (docs/cache.md)
     growth/     known and asked tickets over partitions, replicas, taxonomy, length (docs/sizing.md)
     projection  what `profile` projects, against the recommended configuration run
+    ratios      processor time a ticket as a multiple of a baseline's, without sockets: what CI holds
     faults      what becomes of tickets while the provider fails (`make faults`; docs/reliability.md)
 
 How they are run and told: `commands` (of the command line), `suite` (what there is, and a run of all),

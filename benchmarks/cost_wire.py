@@ -78,9 +78,9 @@ async def label(
     rung: Rung = Rung.JSON_SCHEMA,
 ) -> int:
     """Label all of them in batches of so many; returned is how many were labelled."""
-    settings = _settings(taxonomy, max_tickets, rung)
+    settings = offline_settings(taxonomy, max_tickets, rung)
     running = _Running(texts)
-    async with _client(Wire(overheard), rung) as client:
+    async with offline_client(Wire(overheard), rung) as client:
         opened = open_offline(settings, {}, Tally(), "texts", running.settle, overseer=Redirected(client))
         async with opened as offline:
             await running.run(offline)
@@ -110,7 +110,8 @@ class _Running:
             await self._room.acquire()
 
 
-def _client(wire: Wire, rung: Rung) -> OpenAIClient:
+def offline_client(wire: httpx.AsyncBaseTransport, rung: Rung) -> OpenAIClient:
+    """The service's client on this wire."""
     return OpenAIClient(
         BASE_URL,
         api_key=lambda: None,
@@ -121,7 +122,8 @@ def _client(wire: Wire, rung: Rung) -> OpenAIClient:
     )
 
 
-def _settings(taxonomy: Mapping[str, Any], max_tickets: int, rung: Rung) -> Settings:
+def offline_settings(taxonomy: Mapping[str, Any], max_tickets: int, rung: Rung) -> Settings:
+    """Batches of so many, which nothing but their number closes before `MAX_WAIT_S`."""
     written = {
         "taxonomy": dict(taxonomy),
         "batch": {"max_tickets": max_tickets, "max_tokens": BATCH_TOKENS, "max_wait_s": MAX_WAIT_S},

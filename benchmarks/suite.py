@@ -61,6 +61,7 @@ SUITE: Sequence[Benchmark] = (
     Benchmark(name="faults", minutes=2, needs=()),
     Benchmark(name="updates", minutes=2, needs=()),
     Benchmark(name="cost", minutes=4, needs=("npm, once",)),
+    Benchmark(name="ratios", minutes=1, needs=()),
     Benchmark(name="leaks", minutes=0.2, needs=()),
     Benchmark(name="redaction", minutes=0.5, needs=()),
 )

@@ -1,4 +1,4 @@
-"""Commands that need no Kafka: what labels cost and what becomes of them, the service in this process."""
+"""Commands that need no Kafka: what labels cost and what becomes of them, the service in one process."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from benchmarks import (
 )
 from benchmarks.commands.running import JsonFile, app, run_alone, tell
 from benchmarks.figures import Findings
+from benchmarks.ratios import measure as ratios
 
 
 @app.command("cost")
@@ -104,3 +105,12 @@ def measure_redaction(
 ) -> None:
     """What `ticket.redact` finds, what it mistakes, what it costs."""
     run_alone("redaction", lambda _: redaction.measure(each, seed, source), json)
+
+
+@app.command("ratios")
+def measure_ratios(
+    comparisons: Annotated[int, typer.Option(min=1, help="Of each path.")] = 5,
+    json: JsonFile = None,
+) -> None:
+    """Processor time a ticket, as a multiple of a baseline's: what `make test` holds."""
+    run_alone("ratios", lambda _: ratios.measure(comparisons), json)
