@@ -29,7 +29,7 @@ class Size:
     """A round is `tickets` known ones with so many distinct `texts`; then `urgent` ones alone, and as many
     behind `backlog` bulk tickets."""
 
-    rounds: int = 3
+    rounds: int = 5
     tickets: int = 60_000
     texts: int = 2_000
     urgent: int = 100

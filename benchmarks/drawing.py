@@ -32,6 +32,7 @@ BASELINE_COLOUR, BAR_COLOUR, SPREAD_COLOUR = "#8c959f", "#2f6fb0", "#24292f"
 # Told apart by people who do not tell red from green (Okabe and Ito's colours), and by their marks.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
+BASELINE = "bare loop"  # how the names of such curves begin
 MOST_MARKED = 30  # points of a curve: with more it is a line
 SETTINGS: dict[Any, Any] = {  # by names that matplotlib checks itself
     "svg.hashsalt": "stream-classifier",
@@ -119,7 +120,7 @@ def _curves(picture: Picture) -> Canvas:
     values = [each for curve in picture.curves for each in curve.points.values()]
     canvas, axes = _canvas(picture.title, values, CURVES_HEIGHT_IN)
     for curve, colour, mark in zip(picture.curves, cycle(COLOURS), cycle(MARKS)):
-        _curve(axes, curve, colour, mark)
+        _curve(axes, curve, BASELINE_COLOUR if curve.name.startswith(BASELINE) else colour, mark)
     _scale(axes, picture.curves, log_x=picture.log_x, log_y=picture.log_y)
     axes.set_xlabel(picture.x)
     axes.set_ylabel(picture.y)

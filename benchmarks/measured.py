@@ -25,6 +25,8 @@ from stream_classifier.core.faults import OperatorFault
 
 DIRECTORY = Path(__file__).parents[1] / "docs" / "measured"
 JSON_OPTION = "--json"
+FILE_OPTIONS = (JSON_OPTION, "--samples")
+"""They name where something is written, and change nothing that is measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ def measured(
     benchmarks: Mapping[str, Findings], machine: Machine, arguments: Sequence[str], *, interrupted: bool
 ) -> Measured:
     """What was found on this machine by `python -m benchmarks ARGUMENTS`."""
-    told = without_json(arguments)
+    told = without_files(arguments)
     return Measured(
         command=shlex.join(["python", "-m", "benchmarks", *map(_named, told)]),
         usual_size=len(told) == 1,
@@ -115,14 +117,14 @@ def this_machine() -> Machine:
     )
 
 
-def without_json(arguments: Sequence[str]) -> list[str]:
-    """The command without where its figures were written."""
+def without_files(arguments: Sequence[str]) -> list[str]:
+    """The command without where it writes."""
     kept: list[str] = []
     rest = iter(arguments)
     for argument in rest:
-        if argument == JSON_OPTION:
+        if argument in FILE_OPTIONS:
             next(rest, None)
-        elif not argument.startswith(f"{JSON_OPTION}="):
+        elif argument.partition("=")[0] not in FILE_OPTIONS:
             kept.append(argument)
     return kept
 

@@ -30,7 +30,7 @@ KEPT_RATE_MIN = 0.85  # rounds differ by as much of themselves
 class Size:
     """How much is measured: `tickets` a round with so many distinct texts among them."""
 
-    rounds: int = 3
+    rounds: int = 5
     tickets: int = 60_000
     texts: int = 2_000
 

@@ -56,7 +56,7 @@ async def _goodput(
 
 @app.command("delivery")
 def measure_delivery(
-    rounds: Annotated[int, typer.Option(min=1, help="Of each mode, in turn.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="Of each mode, in turn.")] = 5,
     tickets: Annotated[int, typer.Option(min=1000, help="Known ones, in one round.")] = 60_000,
     json: JsonFile = None,
 ) -> None:
@@ -67,7 +67,7 @@ def measure_delivery(
 
 @app.command("scrape")
 def measure_scrape(
-    rounds: Annotated[int, typer.Option(min=1, help="Without and with scrapes, in turn.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="Without and with scrapes, in turn.")] = 5,
     tickets: Annotated[int, typer.Option(min=1000, help="Known ones, in one round.")] = 60_000,
     json: JsonFile = None,
 ) -> None:

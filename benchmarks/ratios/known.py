@@ -28,7 +28,7 @@ from stream_classifier.core.taxonomy import read_taxonomy
 from stream_classifier.kafka.consumer import new_consumer
 from stream_classifier.kafka.outbox import Outbox
 from stream_classifier.kafka.producer import BATCH_BYTES, Producer
-from stream_classifier.kafka.session import POLL_RECORDS
+from stream_classifier.kafka.turns import LARGEST
 from stream_classifier.lab.made_tickets import DEMO_TAXONOMY
 from stream_classifier.service.building import Builder
 from stream_classifier.service.parts import Pipeline
@@ -114,8 +114,8 @@ class Service:
     async def run(self) -> float:
         for batch, offset in self.fetched:
             records = list(read_as_asked(batch, offset, self.deserializer))
-            for first in range(0, len(records), POLL_RECORDS):
-                self.pipeline.arrivals.take(self.partition, records[first : first + POLL_RECORDS])
+            for first in range(0, len(records), LARGEST):
+                self.pipeline.arrivals.take(self.partition, records[first : first + LARGEST])
                 await asyncio.sleep(0)
         await self.outbox.flush()
         assert self.partition.ledger.position == self.topic.end

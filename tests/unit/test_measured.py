@@ -70,6 +70,7 @@ def test_a_file_that_no_benchmark_has_written_is_named_with_the_remedy(
         (["urgent"], "python -m benchmarks urgent", True),
         (["urgent", "--json", "/tmp/x.json"], "python -m benchmarks urgent", True),
         (["urgent", "--json=/tmp/x.json"], "python -m benchmarks urgent", True),
+        (["hour", "--samples", "/tmp/x.jsonl"], "python -m benchmarks hour", True),
         (["urgent", "--tickets", "200"], "python -m benchmarks urgent --tickets 200", False),
         (["cost", "--input", "/data/a.jsonl"], "python -m benchmarks cost --input a.jsonl", False),
         (["cost", "--input=/data/a.jsonl"], "python -m benchmarks cost --input=a.jsonl", False),
