@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import cache, hour, memory
+from benchmarks import cache, hour, memory, start, steady
 from benchmarks.commands.running import JsonFile, app, run, run_alone
 from benchmarks.delivery import MODES
 from benchmarks.figures import Findings
@@ -39,6 +39,17 @@ def measure_cache(
     """Look-ups and writes a second of each cache backend."""
     size = cache.Size(entries=entries)
     run_alone("cache", lambda directory: asyncio.run(cache.measure(directory, size)), json)
+
+
+@app.command("steady")
+def measure_steady(
+    rounds: Annotated[int, typer.Option(min=1, help="Of known and of called tickets, in turn.")] = 5,
+    pace_s: Annotated[float, typer.Option("--seconds", min=5, help="At each pace.")] = 60,
+    json: JsonFile = None,
+) -> None:
+    """Memory at rest and at 10,000 and 100,000 tickets a minute; processor time a ticket."""
+    size = steady.Size(rounds=rounds, pace_s=pace_s)
+    run({"steady": lambda servers, directory: steady.measure(servers, directory, size)}, json)
 
 
 @app.command("hour")

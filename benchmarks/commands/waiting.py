@@ -1,10 +1,10 @@
-"""Commands on how long a ticket waits: an urgent one, before limits, through a restart."""
+"""Commands on how long a ticket waits: an urgent one, before limits, through a restart; and a start."""
 
 from typing import Annotated
 
 import typer
 
-from benchmarks import limits, rolling_restart, urgent
+from benchmarks import limits, rolling_restart, start, urgent
 from benchmarks.commands.running import JsonFile, app, run
 
 
@@ -52,3 +52,12 @@ def measure_rolling_restart(
         {"rolling-restart": lambda servers, directory: rolling_restart.measure(servers, directory, size)},
         json,
     )
+
+
+@app.command("start")
+def measure_start(
+    rounds: Annotated[int, typer.Option(min=1, help="Of each program, in turn.")] = 7, json: JsonFile = None
+) -> None:
+    """Imports and the time from the start to `/readyz`, against the libraries alone."""
+    size = start.Size(rounds=rounds)
+    run({"start": lambda servers, directory: start.measure(servers, directory, size)}, json)
