@@ -28,7 +28,7 @@ from benchmarks import (
     report,
     rolling_restart,
     scrape,
-    sizing,
+    sizing_tables,
     updates,
     urgent,
 )
@@ -187,7 +187,7 @@ def measure_growth(
     names = over or list(every.OVER)
     if unknown := set(names) - set(every.OVER):
         raise typer.BadParameter(f"not known: {', '.join(unknown)}; there are {', '.join(every.OVER)}")
-    size = every.Size(known=known.Size(lots=lots, tickets=tickets), called=called.Size(lots=lots))
+    size = every.Size(of_known=known.Size(lots=lots, tickets=tickets), of_asked=called.Size(lots=lots))
     run({f"growth-{name}": partial(_growth, name, size) for name in names}, json)
 
 
@@ -198,7 +198,7 @@ async def _growth(over: str, size: every.Size, servers: str, directory: Path) ->
 @app.command("sizing")
 def print_sizing() -> None:
     """The tables of docs/sizing.md, from the constants of benchmarks/sizing.py; measures nothing."""
-    print(sizing.tables())
+    print(sizing_tables.tables())
 
 
 @app.command("cache")
