@@ -25,5 +25,6 @@ provider and the bare loop, each a process of its own that can be paused), `figu
 service between an embedded broker and a simulated provider), `fault_tickets` and `fault_rows` (the failures,
 and what must come of each), `grades` and `fault_findings` (the arithmetic), `fault_report` (the tables). Nor
 does the cost: `cost_wire` (the service, overheard), `cost_account` (the arithmetic), `cost_ranks` (the
-tokenizer), `cost_taxonomies`, `cost_report`. `sizing` measures nothing: it is the arithmetic of docs/sizing.md.
+tokenizer), `cost_taxonomies`, `cost_report`. `sizing` and `sizing_tables` measure nothing:
+they are the arithmetic of docs/sizing.md.
 """

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import cache, hour, memory, start, steady
+from benchmarks import cache, hour, memory, steady
 from benchmarks.commands.running import JsonFile, app, run, run_alone
 from benchmarks.delivery import MODES
 from benchmarks.figures import Findings

@@ -22,7 +22,8 @@ TICKETS_A_CALL = (1, 5, 10, 20, 50)
 LABELS = (3, 20, 50, 150, 500)
 BATCH_TICKETS = 10  # the default of batch.max_tickets
 MANY_TOKENS = 20_000  # that it is the count which closes the largest batch
-SHORT_LOT_BYTES = 12 * 2**20  # of long tickets a lot has fewer
+SHORT_LOT_BYTES = 12 * 2**20  # of long tickets a lot has fewer,
+SHORT_LOT_CALLS = 300  # and where they are asked alone
 QUICK_LAST_BATCH_S = 0.2  # nothing fills a lot's last batch, and the clock waits for it
 
 Found = Mapping[float, Sequence[Lot]]
@@ -89,7 +90,7 @@ async def _lots(
     place: Place, size: Size, settings: Groups, *, ticket_bytes: int = TICKET_BYTES
 ) -> Sequence[Lot]:
     batch = {"max_tickets": BATCH_TICKETS, "max_wait_s": QUICK_LAST_BATCH_S, **settings.get("batch", {})}
-    tickets = min(size.tickets, SHORT_LOT_BYTES // ticket_bytes)
+    tickets = min(size.tickets, SHORT_LOT_BYTES // ticket_bytes, SHORT_LOT_CALLS * batch["max_tickets"])
     async with a_crew(
         place.bootstrap_servers,
         place.directory,
@@ -146,6 +147,6 @@ def _pictures(name: str, x: str, found: Found) -> list[Picture]:
 def _title(over: str, size: Size) -> str:
     return (
         f"Growth over {over}: tickets that are asked, {size.lots} lots of {size.tickets:,} "
-        f"({SHORT_LOT_BYTES // 2**20} MiB at the most), a provider that answers at once; "
-        f"where nothing else is said, {BATCH_TICKETS} a call at the most"
+        f"({SHORT_LOT_BYTES // 2**20} MiB and {SHORT_LOT_CALLS} calls at the most), a provider that "
+        f"answers at once; where nothing else is said, {BATCH_TICKETS} a call at the most"
     )

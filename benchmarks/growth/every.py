@@ -15,21 +15,21 @@ AT_ONCE = ("--latency", "0", "--tokens-per-s", "1000000")  # the provider is not
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Of known and of asked tickets."""
+    """Lots of known tickets, and of those that are asked."""
 
-    known: known.Size = field(default_factory=known.Size)
-    called: called.Size = field(default_factory=called.Size)
+    of_known: known.Size = field(default_factory=known.Size)
+    of_asked: called.Size = field(default_factory=called.Size)
 
 
 Over = Callable[[Place, Size], Coroutine[Any, Any, Findings]]
 
 OVER: Mapping[str, Over] = {
-    "partitions": lambda place, size: known.over_partitions(place, size.known),
-    "replicas": lambda place, size: known.over_replicas(place, size.known),
-    "length": lambda place, size: known.over_length(place, size.known),
-    "batch": lambda place, size: called.over_batch(place, size.called),
-    "taxonomy": lambda place, size: called.over_taxonomy(place, size.called),
-    "called-length": lambda place, size: called.over_length(place, size.called),
+    "partitions": lambda place, size: known.over_partitions(place, size.of_known),
+    "replicas": lambda place, size: known.over_replicas(place, size.of_known),
+    "length": lambda place, size: known.over_length(place, size.of_known),
+    "batch": lambda place, size: called.over_batch(place, size.of_asked),
+    "taxonomy": lambda place, size: called.over_taxonomy(place, size.of_asked),
+    "called-length": lambda place, size: called.over_length(place, size.of_asked),
 }
 
 

@@ -12,7 +12,7 @@ from tests.brokers.ports import free_ports
 
 NAMES = sorted(guide.stem for guide in GUIDES.glob("*.md"))
 FIRST = "first-hour"
-AFTER_THE_FIRST = ("sizing", "upgrading", "costs", "taxonomy", "exactly-once-consumers")
+AFTER_THE_FIRST = ("upgrading", "costs", "taxonomy", "exactly-once-consumers")
 """Guides that go on from where the first hour ended. The others need no service."""
 
 
