@@ -34,16 +34,26 @@ def measure_goodput(
         int | None, typer.Option(min=1, help="So many rows at most (default: enough for each place).")
     ] = None,
     concurrency: Annotated[
-        list[int] | None, typer.Option(min=1, max=256, help="Calls at once (default: 8); may be repeated.")
+        list[int] | None,
+        typer.Option(min=1, max=256, help="Calls at once (default: 1, 8, 64 and 256); may be repeated."),
     ] = None,
-    latency_s: Annotated[float, typer.Option("--latency", min=0, help="Of a call, in seconds.")] = 0.3,
+    rounds: Annotated[int, typer.Option(min=1, help="Of each.")] = 5,
+    latency_s: Annotated[
+        float | None,
+        typer.Option("--latency", min=0, help="Of a call, in seconds (default: by the calls at once)."),
+    ] = None,
     tokens_per_s: Annotated[int, typer.Option(min=1, help="Written by the provider in a second.")] = 100,
     json: JsonFile = None,
 ) -> None:
     """A backlog through a slow provider, against the ideal schedule of the same calls."""
     paces = [
-        goodput.Pace(concurrency=each, latency_s=latency_s, tokens_per_s=tokens_per_s)
-        for each in concurrency or (8,)
+        goodput.Pace(
+            concurrency=each,
+            latency_s=goodput.usual_latency_s(each) if latency_s is None else latency_s,
+            tokens_per_s=tokens_per_s,
+            rounds=rounds,
+        )
+        for each in concurrency or goodput.LATENCIES_S
     ]
     run({f"goodput-{pace.concurrency}": partial(_goodput, source, limit, pace) for pace in paces}, json)
 
