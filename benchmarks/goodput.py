@@ -46,8 +46,8 @@ COSTS = {
 }
 """The metric behind each cost of an outcome."""
 LATENCIES_S = {1: 0.3, 8: 0.3, 64: 0.3, 256: 1.3}
-"""Of a call by calls at once; its 70 tokens of output take 0.7 s more. Real calls take 2 to 5 s; two cores that
-all must share do not do for 256 at once of 1 s."""
+"""Of a call by calls at once; its 70 tokens of output take 0.7 s more. Real calls take 2 to 5 s, and two cores
+that all must share do not do for 256 at once of 1 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
