@@ -10,26 +10,24 @@ Rounds that leave the machine idle run side by side, each with a service, a prov
 """
 
 import asyncio
-import time
+import uuid
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Figure, Findings
-from benchmarks.kafka import Ends, Keyed, Topics, fill, fresh_topics, the_ends
+from benchmarks.kafka import Keyed
 from benchmarks.outcome import Outcome, published
-from benchmarks.processes import Process, running, service, simulator
+from benchmarks.paused import Paused, call_log, paused_service
+from benchmarks.processes import Process, running, simulator
 from benchmarks.schedule import fewest_calls, greedy_s
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.lab.backlog import open_backlog
 from stream_classifier.lab.load import KEY_FIELDS, records
 from stream_classifier.lab.made_tickets import made_tickets
 from stream_classifier.lab.rows import BadRow
-from tests.patience import until
 
 BATCH_TICKETS = 10
 TIME_AT_MOST = 1 / 0.97  # of the ideal schedule's: 97 % of its goodput
@@ -38,7 +36,6 @@ SETTLED_CALLS = 100  # a place: fewer, and the first and the last batches decide
 ROWS_A_CALL = 13  # of the made tickets, of which a fifth are repeats
 CALL_LOG = 10_000_000  # all calls: the ideal must know every one
 SIDE_BY_SIDE = 8  # calls at once: up to here a round takes a tenth of a core
-FILL_S = 60  # that a session outlives while its process is paused
 COSTS = {
     "cost_usd": "cost_usd",
     "single_cost_usd": "one_call_a_ticket_cost_usd",
@@ -46,8 +43,8 @@ COSTS = {
 }
 """The metric behind each cost of an outcome."""
 LATENCIES_S = {1: 0.3, 8: 0.3, 64: 0.3, 256: 1.3}
-"""Of a call by calls at once; its 70 tokens of output take 0.7 s more. Real calls take 2 to 5 s, and two cores
-that all must share do not do for 256 at once of 1 s."""
+"""Of a call by calls at once; its 70 tokens of output take 0.7 s more. Real calls take 2 to 5 s. Two cores,
+shared by all, do not do for 256 at once of 1 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +74,6 @@ class Pace:
             "triage": {"priorities": []},
             "llm": {"concurrency": self.concurrency},
             "batch": {"max_tickets": BATCH_TICKETS},
-            "kafka": {"session_timeout_s": FILL_S, "rebalance_timeout_s": FILL_S},
         }
 
 
@@ -123,47 +119,27 @@ async def _round(
     bootstrap_servers: str, directory: Path, rows: Sequence[Keyed], pace: Pace, go: asyncio.Barrier
 ) -> Outcome:
     """One service on one topic, let go on together with those beside it."""
-    async with AsyncExitStack() as life:
-        topics = await life.enter_async_context(fresh_topics(bootstrap_servers))
-        ends = await life.enter_async_context(the_ends(bootstrap_servers))
-        provider = simulator(directory, *pace.options, name=f"simulator-{topics.group_id}")
-        life.enter_context(running(provider))
+    provider = simulator(directory, *pace.options, name=f"simulator-{uuid.uuid4().hex[:8]}")
+    with running(provider):
         await provider.ready("/healthz")
-        process = service(directory, topics, provider, pace.settings)
-        life.enter_context(running(process))
-        await process.ready("/readyz")
-        await _introduced(provider)
-        process.freeze()
-        await fill(bootstrap_servers, topics.input, rows)
-        await go.wait()
-        return await _play(topics, ends, len(rows), process, provider)
+        async with paused_service(bootstrap_servers, directory, provider, rows, pace.settings) as paused:
+            await go.wait()
+            return await _play(paused, provider)
 
 
-async def _introduced(provider: Process) -> None:
-    """Return when the service has had an answer to its first call. Raises TimeoutError."""
-
-    async def answered() -> bool:
-        return bool((await provider.get("/stats")).json()["by_status"])
-
-    await until(answered)
-
-
-async def _play(topics: Topics, ends: Ends, sent: int, process: Process, provider: Process) -> Outcome:
+async def _play(paused: Paused, provider: Process) -> Outcome:
     """Let the service go on, wait for what comes out, stop it, and then read all that it has published."""
-    began_s, began_cpu_s = time.monotonic(), process.cpu_s()
-    process.thaw()
-    await ends.reached(sent, topics.output, topics.dead_letters)
-    seconds, cpu_s = time.monotonic() - began_s, process.cpu_s() - began_cpu_s
+    process, topics, ends = paused.process, paused.topics, paused.ends
+    played = await paused.play()
     costs = {name: await process.metric(f"{metric}_total") for name, metric in COSTS.items()}
     await asyncio.to_thread(process.stop)
-    log = (await provider.get("/stats")).json()["call_log"]
     return Outcome(
-        sent=sent,
+        sent=paused.sent,
         events=await published(topics.bootstrap_servers, topics.output, await ends.count(topics.output)),
         dead_letters=await ends.count(topics.dead_letters),
-        seconds=seconds,
-        cpu_s=cpu_s,
-        calls=sorted((call for call in log if call["start_s"] >= began_s), key=itemgetter("start_s")),
+        seconds=played.seconds,
+        cpu_s=played.cpu_s,
+        calls=played.calls_of(await call_log(provider)),
         **costs,
     )
 

@@ -7,6 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -18,18 +19,27 @@ POLL_MS = 200
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A labelled event, as far as it is counted."""
+    """A labelled event, as far as it is counted; `labelled_at` in unix seconds."""
 
     event_id: str
     text_digest: str | None
     status: str
     reason: str | None
+    lane: str
+    labelled_at: float
 
     @classmethod
     def of(cls, value: bytes) -> "Event":
         """From a record's value."""
         event = orjson.loads(value)
-        return cls(event["event_id"], event["text_digest"], event["status"], event["reason"])
+        return cls(
+            event_id=event["event_id"],
+            text_digest=event["text_digest"],
+            status=event["status"],
+            reason=event["reason"],
+            lane=event["lane"],
+            labelled_at=datetime.fromisoformat(event["labelled_at"]).timestamp(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import delivery, goodput, hot_path, scrape
+from benchmarks import article, delivery, goodput, hot_path, scrape
 from benchmarks.commands.running import JsonFile, app, run
 from benchmarks.figures import Findings
 from benchmarks.growth import called, every, known
@@ -62,6 +62,20 @@ async def _goodput(
     source: Path | None, limit: int | None, pace: goodput.Pace, servers: str, directory: Path
 ) -> Findings:
     return await goodput.measure(servers, directory, source, limit or pace.enough_rows, pace)
+
+
+@app.command("article")
+def measure_article(
+    *,
+    rounds: Annotated[int, typer.Option(min=1, help="Of all ways at once.")] = 5,
+    scale: Annotated[float, typer.Option(min=1, help="Divides all times of calls.")] = 15.0,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Calls at once.")] = 8,
+    failing: Annotated[float, typer.Option(min=0, max=0.5, help="Share of calls in the second pass.")] = 0.02,
+    json: JsonFile = None,
+) -> None:
+    """The article's case: its own code, one call a ticket, and the service, side by side."""
+    size = article.Size(rounds=rounds, scale=scale, concurrency=concurrency, failing=failing)
+    run({"article": lambda servers, directory: article.measure(servers, directory, size)}, json)
 
 
 @app.command("delivery")

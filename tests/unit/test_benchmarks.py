@@ -102,7 +102,7 @@ def test_tickets_with_the_same_text_are_different_tickets() -> None:
 
 
 def _event(event_id: str, digest: str = "n1:a", reason: str | None = None) -> Event:
-    return Event(event_id, digest, "labelled" if reason is None else "needs_review", reason)
+    return Event(event_id, digest, "labelled" if reason is None else "needs_review", reason, "bulk", 0.0)
 
 
 def _outcome(sent: int, *events: Event, dead_letters: int = 0) -> Outcome:
@@ -146,8 +146,16 @@ def test_the_time_is_held_against_the_greedy_schedule_of_the_same_calls() -> Non
 
 
 def test_an_event_is_kept_as_far_as_it_is_counted() -> None:
-    value = {"event_id": "t:0:7", "text_digest": "n1:a", "status": "labelled", "reason": None, "label": "bug"}
-    assert Event.of(orjson.dumps(value)) == Event("t:0:7", "n1:a", "labelled", None)
+    value = {
+        "event_id": "t:0:7",
+        "text_digest": "n1:a",
+        "status": "labelled",
+        "reason": None,
+        "lane": "urgent",
+        "labelled_at": "1970-01-01T00:01:00.500Z",
+        "label": "bug",
+    }
+    assert Event.of(orjson.dumps(value)) == Event("t:0:7", "n1:a", "labelled", None, "urgent", 60.5)
 
 
 def test_more_calls_at_once_take_at_least_as_long_each() -> None:
