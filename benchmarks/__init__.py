@@ -4,6 +4,7 @@ The claims:
 
     hot_path    tickets that the cache knows, against the bare consume-and-produce loop
     goodput     a backlog through a slow provider, against the ideal schedule of the same calls
+    article     the case that this project starts from, against its own code (`article_code`)
     urgent      an urgent ticket's time, with and without 10,000 bulk tickets before it
     delivery    both delivery modes: known tickets a second, and an urgent ticket's time
     limits      an account's limits, used up and kept, by one replica and by four that share it
@@ -20,9 +21,9 @@ How they are run and told: `commands` (of the command line), `suite` (what there
 `tables`, `pictures` (which there are) and `drawing`.
 
 What they stand on: `kafka` (a real Apache Kafka, its topics), `processes` (the service, the simulated
-provider and the bare loop, each a process of its own that can be paused), `figures`, `schedule` and
-`limits_log` (the arithmetic), `report` (the table). The faults need no Kafka: `stand` (the
-service between an embedded broker and a simulated provider), `fault_tickets` and `fault_rows` (the failures,
+provider and the bare loop, each a process of its own that can be paused), `paused` (a service before a full
+topic), `outcome` (what came out), `figures`, `schedule` and `limits_log` (the arithmetic), `report` (the
+table). The faults need no Kafka: `stand` (the service between an embedded broker and a simulated provider), `fault_tickets` and `fault_rows` (the failures,
 and what must come of each), `grades` and `fault_findings` (the arithmetic), `fault_report` (the tables). Nor
 does the cost: `cost_wire` (the service, overheard), `cost_account` (the arithmetic), `cost_ranks` (the
 tokenizer), `cost_taxonomies`, `cost_report`. `sizing` and `sizing_tables` measure nothing:

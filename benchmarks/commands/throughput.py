@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import delivery, goodput, hot_path, scrape
+from benchmarks import article, delivery, goodput, hot_path, scrape
 from benchmarks.commands.running import JsonFile, app, run
 from benchmarks.figures import Findings
 from benchmarks.growth import called, every, known
@@ -34,16 +34,26 @@ def measure_goodput(
         int | None, typer.Option(min=1, help="So many rows at most (default: enough for each place).")
     ] = None,
     concurrency: Annotated[
-        list[int] | None, typer.Option(min=1, max=256, help="Calls at once (default: 8); may be repeated.")
+        list[int] | None,
+        typer.Option(min=1, max=256, help="Calls at once (default: 1, 8, 64 and 256); may be repeated."),
     ] = None,
-    latency_s: Annotated[float, typer.Option("--latency", min=0, help="Of a call, in seconds.")] = 0.3,
+    rounds: Annotated[int, typer.Option(min=1, help="Of each.")] = 5,
+    latency_s: Annotated[
+        float | None,
+        typer.Option("--latency", min=0, help="Of a call, in seconds (default: by the calls at once)."),
+    ] = None,
     tokens_per_s: Annotated[int, typer.Option(min=1, help="Written by the provider in a second.")] = 100,
     json: JsonFile = None,
 ) -> None:
     """A backlog through a slow provider, against the ideal schedule of the same calls."""
     paces = [
-        goodput.Pace(concurrency=each, latency_s=latency_s, tokens_per_s=tokens_per_s)
-        for each in concurrency or (8,)
+        goodput.Pace(
+            concurrency=each,
+            latency_s=goodput.usual_latency_s(each) if latency_s is None else latency_s,
+            tokens_per_s=tokens_per_s,
+            rounds=rounds,
+        )
+        for each in concurrency or goodput.LATENCIES_S
     ]
     run({f"goodput-{pace.concurrency}": partial(_goodput, source, limit, pace) for pace in paces}, json)
 
@@ -52,6 +62,20 @@ async def _goodput(
     source: Path | None, limit: int | None, pace: goodput.Pace, servers: str, directory: Path
 ) -> Findings:
     return await goodput.measure(servers, directory, source, limit or pace.enough_rows, pace)
+
+
+@app.command("article")
+def measure_article(
+    *,
+    rounds: Annotated[int, typer.Option(min=1, help="Of all ways at once.")] = 5,
+    scale: Annotated[float, typer.Option(min=1, help="Divides all times of calls.")] = 15.0,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Calls at once.")] = 8,
+    failing: Annotated[float, typer.Option(min=0, max=0.5, help="Share of calls in the second pass.")] = 0.02,
+    json: JsonFile = None,
+) -> None:
+    """The article's case: its own code, one call a ticket, and the service, side by side."""
+    size = article.Size(rounds=rounds, scale=scale, concurrency=concurrency, failing=failing)
+    run({"article": lambda servers, directory: article.measure(servers, directory, size)}, json)
 
 
 @app.command("delivery")

@@ -48,6 +48,9 @@ def simulate_llm(
         typer.Option(help="A fault to begin with, as in http_503:count=3 (repeatable)"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all chance: faults and jitter.")] = 0,
+    call_log: Annotated[
+        int, typer.Option(min=0, help="Calls that /stats lists one by one, the newest.")
+    ] = 10_000,
 ) -> None:
     """Run a simulated, OpenAI-compatible provider: latency, limits and faults on demand.
 
@@ -76,6 +79,7 @@ def simulate_llm(
             cached_prefix_tokens=cached_prefix_tokens,
             faults=tuple(map(ArmedFault.from_flag, fault or ())),
             seed=seed,
+            call_log_size=call_log,
         )
     except ValueError as exc:
         raise typer.BadParameter(str(exc)) from exc

@@ -1,14 +1,17 @@
 """The benchmarks' arithmetic: what they conclude from what they have measured."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.figures import Figure, Findings, percentile
-from benchmarks.goodput import Outcome
+from benchmarks.goodput import figures_of, usual_latency_s
 from benchmarks.hot_path import TICKET_BYTES, Round, made_ticket
 from benchmarks.limits_log import FROM_S, REQUESTS, TOKENS, UNTIL_S, use_of
+from benchmarks.outcome import Event, Outcome
 from benchmarks.report import table
 from benchmarks.schedule import fewest_calls, greedy_s
 
@@ -98,20 +101,21 @@ def test_tickets_with_the_same_text_are_different_tickets() -> None:
     assert first["ticket_id"] != second["ticket_id"]
 
 
-def _event(event_id: str, digest: str = "n1:a", reason: str | None = None) -> dict[str, str | None]:
-    return {"event_id": event_id, "text_digest": digest, "reason": reason}
+def _event(event_id: str, digest: str = "n1:a", reason: str | None = None) -> Event:
+    return Event(event_id, digest, "labelled" if reason is None else "needs_review", reason, "bulk", 0.0)
 
 
-def _outcome(sent: int, *events: dict[str, str | None], dead_letters: int = 0) -> Outcome:
+def _outcome(sent: int, *events: Event, dead_letters: int = 0) -> Outcome:
     return Outcome(
         sent=sent,
         events=events,
         dead_letters=dead_letters,
         seconds=1.0,
+        cpu_s=0.5,
         calls=[],
-        cost_usd=0.0,
-        single_cost_usd=0.0,
-        single_cached_cost_usd=0.0,
+        cost_usd=0.2,
+        single_cost_usd=1.0,
+        single_cached_cost_usd=0.5,
     )
 
 
@@ -128,6 +132,35 @@ def test_a_dead_letter_is_not_lost() -> None:
 def test_texts_are_counted_once_and_only_those_that_need_a_call() -> None:
     outcome = _outcome(3, _event("0"), _event("1"), _event("2", "n1:empty", "no_text"))
     assert outcome.texts == 1
+
+
+def test_the_time_is_held_against_the_greedy_schedule_of_the_same_calls() -> None:
+    call = {"start_s": 5.0, "end_s": 5.25, "records": 10, "tokens_in": 900, "tokens_out": 70}
+    outcome = replace(_outcome(2, _event("0"), _event("1", "n1:b")), calls=[call] * 6)
+    figures = {figure.name: figure.middle for figure in figures_of([outcome], concurrency=2)}
+    assert figures["time of the ideal schedule"] == 0.75
+    assert figures["time to the ideal"] == pytest.approx(1 / 0.75)
+    assert figures["calls a place"] == 3
+    assert figures["calls to the fewest possible"] == 6
+    assert figures["CPU of the service a called text"] == pytest.approx(0.5e6 / 60)
+
+
+def test_an_event_is_kept_as_far_as_it_is_counted() -> None:
+    value = {
+        "event_id": "t:0:7",
+        "text_digest": "n1:a",
+        "status": "labelled",
+        "reason": None,
+        "lane": "urgent",
+        "labelled_at": "1970-01-01T00:01:00.500Z",
+        "label": "bug",
+    }
+    assert Event.of(orjson.dumps(value)) == Event("t:0:7", "n1:a", "labelled", None, "urgent", 60.5)
+
+
+def test_more_calls_at_once_take_at_least_as_long_each() -> None:
+    latencies_s = [usual_latency_s(concurrency) for concurrency in range(1, 300)]
+    assert latencies_s == sorted(latencies_s)
 
 
 def _calls(number: int, tokens: int, *, status: int = 200, from_s: float = FROM_S) -> list[dict[str, float]]:
