@@ -26,8 +26,8 @@ What it holds (the first number that does not fit ends the map):
 So at worst, with every second record finished, it reaches 3,044 records beyond the position; behind one
 slow call, however far: a run of 10^12 is 38 characters.
 
-* What was finished early, far beyond what was read (`core/ledger.py`), is held whatever else is left out. It may
-  take two thirds of the room: the rest is for what finishes out of turn among what was read.
+* What was finished early, far beyond what was read (`core/ledger.py`), is held whatever else is left out. It
+  may take two thirds of the room: the rest is for what finishes out of turn among what was read.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode

@@ -89,6 +89,7 @@ class Delivery:
     lane: Lane
     tickets: "list[Waiting]" = field(default_factory=list)
     unanswered: int = 0
+    early: bool = False  # taken before its turn, far ahead of what was read
     may_overtake: bool = False  # too many stand before it, or its deadline has come
     overtook: bool = False
     published: bool = False

@@ -12,9 +12,9 @@ Rules
   and spare no work. So each record carries its place in the delivery, in which holes have none.
 * What an earlier owner had finished beyond the position (`restored`) is passed over when it is
   delivered again, and stays in the map until the position has passed it.
-* A record may be taken before its turn (`take_early`): an urgent one, far beyond what was delivered. Until the
-  delivery has come to it the position knows nothing of it. Then it stands among the unfinished like any other,
-  or is passed over; also where it is delivered no more, since compaction has taken it.
+* A record may be taken before its turn (`take_early`): an urgent one, far beyond what was delivered. Until
+  the delivery has come to it the position knows nothing of it. Then it stands among the unfinished like any
+  other, or is passed over; also where it is delivered no more, since compaction has taken it.
 * What was finished early is `kept` until the position has passed it, as what was restored: what the delivery
   brings between may be passed over, and so lengthen the map, when that is out already.
 

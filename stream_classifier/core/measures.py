@@ -24,6 +24,12 @@ BATCH_BUCKETS = (1, 2, 5, 10, 20, 32, 64, 90)
 DELAY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 20)
 
 RECORDS = Measure("records_total", Kind.COUNTER, "Records read from the input topic.")
+LOOKED_AHEAD = Measure(
+    "looked_ahead_total", Kind.COUNTER, "Records that the look ahead for urgent ones has read."
+)
+FOUND_AHEAD = Measure(
+    "found_ahead_total", Kind.COUNTER, "Urgent records that the look ahead has found and taken.", rows=((),)
+)
 PASSED_OVER = Measure(
     "records_passed_over_total", Kind.COUNTER, "Records passed over by a named rule.", ("rule",)
 )
@@ -224,6 +230,12 @@ BREAKER_OPEN = Measure(
 )
 BUDGET_USED = Measure(
     "budget_used_ratio", Kind.GAUGE, "Part of the lane's budget for this UTC day that is spent.", ("lane",)
+)
+AHEAD = Measure(
+    "look_ahead_records",
+    Kind.GAUGE,
+    "How far the look ahead for urgent records is beyond what was read, by partition; absent where none is.",
+    ("partition",),
 )
 PARTITIONS_OWNED = Measure("partitions_owned", Kind.GAUGE, "Input partitions this process owns.")
 PARTITIONS_PAUSED = Measure(

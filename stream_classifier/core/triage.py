@@ -55,6 +55,11 @@ class Triage:
         self._tags = {_plain(name): f"tag {name}" for name in tags}
         self._tenants = {name: f"tenant {name}" for name in tenants}
 
+    @property
+    def has_keywords(self) -> bool:
+        """Whether a ticket's text matters."""
+        return bool(self._keywords)
+
     def keyword_in(self, text: str) -> str | None:
         """The first keyword, in the order of the settings and as written there, that the text holds.
 

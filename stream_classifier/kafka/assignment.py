@@ -110,7 +110,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     def in_flight(self) -> tuple[int, int]:
         """Records and bytes that were read and are not done."""
         ledgers = [partition.ledger for partition in self.partitions.values()]
-        return sum(len(ledger.unfinished) for ledger in ledgers), sum(ledger.size_bytes for ledger in ledgers)
+        tickets = sum(len(ledger.unfinished) + len(ledger.early) for ledger in ledgers)
+        return tickets, sum(ledger.size_bytes for ledger in ledgers)
 
     async def _give_back(self) -> None:
         names = _names(self.partitions.values())

@@ -35,6 +35,7 @@ from stream_classifier.kafka.commits import Commits
 from stream_classifier.kafka.committing import Committing
 from stream_classifier.kafka.consumer import is_dropped, leave, patience_s, request_s
 from stream_classifier.kafka.lag import Lag
+from stream_classifier.kafka.look_ahead import Early, LookAhead
 from stream_classifier.kafka.starts import open_partitions
 from stream_classifier.kafka.turns import Turns
 from stream_classifier.kafka.unread import Reader, Unread
@@ -86,9 +87,11 @@ class Session:
     committing: Committing | None = None
     known: int | None = None  # partitions that the topic had when the process began; None: all count
     reader: Reader | None = None  # says what can be read yet; None: everything
+    early: Early | None = None  # takes urgent records before their turn
     assignment: Assignment = field(init=False)
     commits: Committing = field(init=False)
     lag: Lag = field(init=False)
+    look_ahead: LookAhead | None = field(init=False)
     backpressure: Backpressure = field(init=False)
     unread: Unread = field(init=False)
     polled_at: float = field(init=False)
@@ -112,6 +115,7 @@ class Session:
             max_tickets=self.settings.max_in_flight_tickets, max_bytes=self.settings.max_in_flight_bytes
         )
         self.unread = Unread(self.reader)
+        self.look_ahead = self._new_look_ahead(self.early) if self.early else None
         self.polled_at = self.now()
         self._turns = Turns(self.now)
 
@@ -127,6 +131,7 @@ class Session:
                     tasks.create_task(self._open_what_is_assigned()),
                     tasks.create_task(self.commits.run()),
                     tasks.create_task(self.lag.run()),
+                    *([tasks.create_task(self.look_ahead.run())] if self.look_ahead else []),
                 ]
                 await self._over.wait()
                 for task in work:
@@ -134,6 +139,18 @@ class Session:
         except* (KafkaError, TimeoutError) as errors:
             self.lose("the consumer failed")
             raise self._translated(errors.exceptions[0]) from errors
+
+    def _new_look_ahead(self, early: Early) -> LookAhead:
+        return LookAhead(
+            client={**self.client, "request_timeout_ms": round(request_s(self.settings) * 1000)},
+            assignment=self.assignment,
+            backpressure=self.backpressure,
+            reading=self._reading,
+            reader=self.reader,
+            early=early,
+            tally=self.tally,
+            now=self.now,
+        )
 
     def _translated(self, error: BaseException) -> Exception:
         if isinstance(error, BaseExceptionGroup):

@@ -8,8 +8,9 @@ Rules
 * What is published is in the commit's map, or before its position: always. Where the map would leave out
   something, only the records with the lowest offsets go, as many as its room allows, and the others wait.
   Lowest first also keeps the order of a key.
-* What was finished early, far beyond what was read, is in the map before anything else (`core/finished_map.py`):
-  records that are read and passed over between it and the position could otherwise push it out.
+* What was finished early, far beyond what was read, is in the map before anything else
+  (`core/finished_map.py`): records that are read and passed over between it and the position could otherwise
+  push it out.
 * So the line never stands still for good: the record at the position fits whenever it comes, since it
   makes the map no longer (`core/finished_map.py`).
 """

@@ -83,6 +83,18 @@ class Arrivals:
         self.departures.end_of_poll()
         self.storms.end_of_poll()
 
+    def take_early(
+        self, partition: Partition, record: Record, tickets: Sequence[Ticket], *, overtakes: bool
+    ) -> None:
+        """Take an urgent record before its turn. It `overtakes` where one of its key may stand unread before
+        it."""
+        if partition not in self._partitions:
+            self._begin(partition)
+        size_bytes = RECORD_OVERHEAD_BYTES + len(record.value or b"") + len(record.key or b"")
+        partition.ledger.take_early(record.offset, size_bytes, self.now())
+        self.tally.add(measures.RECORDS)
+        self._wait(partition, record, tickets, early=True, overtakes=overtakes)
+
     def _begin(self, partition: Partition) -> None:
         """The first records of an assignment."""
         self.let_go()
@@ -158,14 +170,24 @@ class Arrivals:
             known = next((answer for answer in answers if answer is not None), None)
         return known
 
-    def _wait(self, partition: Partition, record: Record, tickets: Sequence[Ticket]) -> None:
+    def _wait(
+        self,
+        partition: Partition,
+        record: Record,
+        tickets: Sequence[Ticket],
+        *,
+        early: bool = False,
+        overtakes: bool = False,
+    ) -> None:
         """A record that cannot leave at once: it takes its place in its key's order, and is asked."""
         prepared = [self.preparer(ticket) for ticket in tickets]
         rules = (self.triage.rule(t, p.keyword) for t, p in zip(tickets, prepared, strict=True))
         lane = Lane.BULK if all(rule is None for rule in rules) else Lane.URGENT
         self.tally.add(measures.TICKETS, lane, n=len(tickets))
         delivery = delivery_of(partition, record, lane, self.now())
-        delivery.unanswered = len(tickets)
+        delivery.early, delivery.unanswered = early, len(tickets)
+        if overtakes:
+            self.departures.overtakes_unread(delivery)
         parts = range(len(tickets)) if len(tickets) > 1 else (None,)
         delivery.tickets = [
             waiting_of(delivery, t, p, part) for t, p, part in zip(tickets, prepared, parts, strict=True)

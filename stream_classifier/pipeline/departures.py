@@ -185,14 +185,19 @@ class Departures:
             for released in self._released(delivery):
                 self._publish(released)
 
+    def overtakes_unread(self, delivery: Delivery) -> None:
+        """This record goes before others of its key that nobody has read yet."""
+        delivery.overtook = True
+        self.tally.add(measures.OVERTOOK)
+
     def _released(self, delivery: Delivery) -> list[Delivery]:
         """What may leave now that this record is decided: itself, and those that waited for it."""
         partition, key = delivery.partition, delivery.key
         if not self.key_order or key is None:
             return [delivery]
         if delivery.may_overtake and partition.order.before(key, delivery):
-            delivery.overtook = True
-            self.tally.add(measures.OVERTOOK)
+            if not delivery.overtook:
+                self.overtakes_unread(delivery)
             return [delivery, *partition.order.overtake(key, delivery)]
         return partition.order.answered(key, delivery)
 

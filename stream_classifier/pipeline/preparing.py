@@ -72,6 +72,13 @@ class Preparer:
             self._memo.put(raw, prepared, size_bytes)
         return prepared
 
+    def keyword_of(self, ticket: Ticket) -> str | None:
+        """The triage keyword in its text, and nothing else: for a ticket of which no more may be needed."""
+        if not self._triage.has_keywords:
+            return None
+        text, _ = model_text(ticket, self._max_chars, self._left_out, self._redactor)
+        return self._triage.keyword_in(text)
+
     def _prepare(self, ticket: Ticket, tenant: str | None) -> Prepared:
         text, truncated = model_text(ticket, self._max_chars, self._left_out, self._redactor)
         normalised = normalise(text)

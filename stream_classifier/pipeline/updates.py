@@ -7,7 +7,8 @@ Rules
 * An event is late (`superseded`) where one of a later revision of its ticket was handed over before it.
 * What is unchanged is passed over only while nothing else of its ticket is on its way here: what comes of
   that is not known yet, and the ticket may be changing back.
-* A record that a replay sent is never passed over, nor is an array of tickets, which is done as a whole.
+* A record that a replay sent is never passed over, nor is an array of tickets, which is done as a whole, nor
+  one that was taken before its turn: what was not read yet before it may be a change.
 * A state is remembered when the broker has the event (exactly-once: when its transaction is committed), never
   before. So a record that comes again after a kill is published again, unless its own event is out.
 * With `label` only revisions count. Those of tickets that the cache knows stay in this process; what takes
@@ -149,7 +150,7 @@ class Updates:
         following = self._following.get(delivery.partition)
         if not self.skips or following is None or waiting.part is not None or self._under_way.get(name) != 1:
             return False
-        if delivery.headers and renewed_by(delivery.headers, None):
+        if delivery.early or (delivery.headers and renewed_by(delivery.headers, None)):
             return False
         event = Last(waiting.revision, _state_of(waiting, delivery.lane), delivery.partition.number, 0)
         if not waiting.utf8 or not self._passes(name, self.memory.last(name), event, following):

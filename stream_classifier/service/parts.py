@@ -17,6 +17,7 @@ from stream_classifier.lanes.urgent import UrgentLane
 from stream_classifier.pipeline.arrivals import Arrivals
 from stream_classifier.pipeline.corrected import Corrected
 from stream_classifier.pipeline.deadlines import Deadlines
+from stream_classifier.pipeline.early_arrivals import EarlyArrivals
 from stream_classifier.pipeline.leased_look_ups import LeasedLookUps
 from stream_classifier.pipeline.look_ups import LookUps
 
@@ -77,6 +78,7 @@ class Pipeline:
     flights: Flights
     lanes: Lanes
     arrivals: Arrivals
+    early_arrivals: EarlyArrivals
     deadlines: Deadlines
     look_ups: Mapping[Lane, LookUps | LeasedLookUps]
     leases: Leases | None

@@ -245,6 +245,7 @@ class Service:
                 committing=delivery.committing,
                 known=delivery.outbox.items.partitions(kafka.input_topic),
                 reader=self._schemas,
+                early=pipeline.early_arrivals,
                 tally=self.tally,
                 now=asyncio.get_running_loop().time,
                 beat=beat,

@@ -162,13 +162,22 @@ class GroupLife(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def take_early(self, data: st.DataObject) -> None:
-        """An urgent record is found beyond what was delivered, and there is room for it."""
+        """An urgent record is found beyond what was delivered."""
+        unread = [o for o in self.log if not self.owner.ledger.knows(o) and o not in self.tombstones]
+        if unread:
+            self.take(data.draw(st.sampled_from(unread)))
+
+    @rule(n=st.integers(1, 6))
+    def take_early_behind_tombstones(self, n: int) -> None:
+        """What is delivered before it will be passed over in part."""
+        self.append_tombstones(n)
+        self.take(self.log[-1])
+
+    def take(self, offset: int) -> None:
+        """Take this one early, if there is room for it."""
         ledger = self.owner.ledger
-        unread = [o for o in self.log if not ledger.knows(o) and o not in self.tombstones]
-        if not unread:
-            return
-        offset = data.draw(st.sampled_from(unread))
-        if has_room(ledger.position, sorted([*ledger.runs_to_keep(), (offset, offset + 1)]), self.max_chars):
+        kept = sorted([*ledger.runs_to_keep(), (offset, offset + 1)])
+        if has_room(ledger.position, kept, self.max_chars):
             ledger.take_early(offset, size_bytes=offset, now=0.0)
             self.owner.early = sorted([*self.owner.early, offset])
 

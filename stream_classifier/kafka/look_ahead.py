@@ -1,0 +1,216 @@
+"""A second reader, which looks for urgent records beyond what was read while the first one rests at its
+bounds.
+
+Behind a backlog that is larger than what may be in flight an urgent record would wait until the reading
+comes to it, for hours perhaps. This reader goes on from where the first one rests, holds nothing but the
+urgent records that it finds, and follows the partitions to their ends.
+
+Rules
+-----
+* It begins where reading rests at its bounds, and ends when the reading has come to where it is. Until then
+  there is no connection and no cost.
+* It belongs to no group and commits nothing. What it takes is entered in the partition's ledger, and stands
+  in its commits.
+* Whatever happens to it, the first reader goes on: it is begun anew after a while. A record is either taken
+  by the first reader in its turn, or was taken here; never by both.
+* It works in slices, between which all else has its turn.
+* What it passes is not looked at again in this assignment. So a record whose schema is not known yet is
+  waited for, and one that there is no room for, too.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from stream_classifier.core import measures
+from stream_classifier.core.backpressure import Backpressure
+from stream_classifier.core.finished_map import has_room
+from stream_classifier.core.journey import Partition
+from stream_classifier.core.tally import Tally
+from stream_classifier.kafka.assignment import Assignment
+from stream_classifier.kafka.header_names import accept_any_header_name
+from stream_classifier.kafka.unread import Reader, Unread
+
+log = structlog.get_logger(__name__)
+
+LOOK_S = 0.25  # how soon it is noticed that reading rests
+POLL_MS = 250  # while there is nothing to read; what comes is handed over at once
+POLL_RECORDS = 250  # a millisecond to take them out of what was fetched
+SLICE_S = 0.003  # of work at a time: what an urgent ticket's other steps may wait for it
+FETCH_BYTES = 2 << 20  # of one broker's answer, which is in memory twice while it is read
+METADATA_MS = 5_000  # a partition's new leader is noticed within this
+OPEN_S = 15.0
+STOP_S = 0.5  # to close connections; a broker that is frozen must not hold the process
+RETRY_S = 5.0
+LINGER_S = 10.0  # reading comes and goes at its bounds, and a connection costs more than to wait
+MAX_BYTES = 8 << 20  # of records that were taken early and are not done, beside the bounds of the others
+
+Record: TypeAlias = ConsumerRecord[bytes, bytes]
+
+
+class Early(Protocol):
+    """Takes urgent records before their turn, without waiting."""
+
+    def room(self) -> bool:
+        """Whether more can be taken now."""
+
+    def find(self, partition: Partition, record: Record) -> bool:
+        """Take this record if it is urgent; True where it was taken."""
+
+
+@dataclass(slots=True, kw_only=True)
+class LookAhead:
+    """Looks ahead for one session. `reading` says whether the first reader goes on, `now` is the loop's clock
+    in seconds."""
+
+    client: dict[str, Any]
+    assignment: Assignment
+    backpressure: Backpressure
+    reading: Callable[[], bool]
+    reader: Reader | None
+    early: Early
+    tally: Tally
+    now: Callable[[], float]
+    new_consumer: Callable[[dict[str, Any]], AIOKafkaConsumer] | None = None  # None: the client's own
+    unread: Unread = field(init=False)
+    _places: dict[TopicPartition, int] = field(default_factory=dict)  # up to here it has looked
+    _generation: int = -1
+    _wanted_at: float = 0.0
+    _slice_ends: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.unread = Unread(self.reader)
+
+    async def run(self) -> None:
+        """Look ahead whenever reading rests, for as long as the session lives."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._is_wanted():
+                try:
+                    await self._look()
+                except (KafkaError, TimeoutError, IllegalStateError) as error:
+                    log.warning("look_ahead_failed", error=type(error).__name__, retry_after_s=RETRY_S)
+                    await asyncio.sleep(RETRY_S)
+
+    def ahead(self) -> dict[int, int]:
+        """By partition, how many offsets it is beyond what was read."""
+        partitions = self.assignment.partitions
+        return {
+            tp.partition: max(place - partitions[tp].ledger.next_offset, 0)
+            for tp, place in self._places.items()
+            if tp in partitions
+        }
+
+    def _is_wanted(self) -> bool:
+        if not (self.reading() and self.assignment.taking and self.assignment.partitions):
+            return False
+        if self.backpressure.full or any(self.ahead().values()):
+            self._wanted_at = self.now()
+        return self._wanted_at > 0 and self.now() - self._wanted_at < LINGER_S
+
+    async def _look(self) -> None:
+        consumer = (self.new_consumer or _consumer)(self.client)
+        try:
+            async with asyncio.timeout(OPEN_S):
+                await consumer.start()
+            log.info("look_ahead_began")
+            await self._follow(consumer)
+            log.info("look_ahead_ended")
+        finally:
+            self._places, self._generation, self._wanted_at = {}, -1, 0.0
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_S):
+                    await consumer.stop()
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        while self._is_wanted():
+            if self._generation != self.assignment.generation:
+                self._begin(consumer)
+            self._steer(consumer)
+            polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+            self._slice_ends = self.now() + SLICE_S
+            for tp, records in polled.items():
+                await self._search(consumer, tp, records)
+            await asyncio.sleep(0)
+
+    def _begin(self, consumer: AIOKafkaConsumer) -> None:
+        """Begin where the first reader is, with the partitions that are ours now."""
+        self._generation = self.assignment.generation
+        self.unread = Unread(self.reader)
+        self._places = {tp: one.ledger.next_offset for tp, one in self.assignment.partitions.items()}
+        consumer.assign(list(self._places))
+        for tp, place in self._places.items():
+            consumer.seek(tp, place)
+
+    def _steer(self, consumer: AIOKafkaConsumer) -> None:
+        """Have those rest where nothing is to be looked for, or for which there is no room; none behind the
+        first reader."""
+        rest = self.unread.waiting()
+        for tp, partition in self.assignment.partitions.items():
+            behind = partition.ledger.next_offset - self._places[tp]
+            if behind > 0 and self.backpressure.full:
+                self._go_to(consumer, tp, partition.ledger.next_offset)
+            elif behind >= 0 and not self.backpressure.full:
+                rest.add(tp)
+            if not self._has_room(partition):
+                rest.add(tp)
+        paused = consumer.paused()
+        if to_pause := rest - paused:
+            consumer.pause(*to_pause)
+        if to_resume := paused - rest:
+            consumer.resume(*to_resume)
+
+    async def _search(
+        self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: Sequence[Record]
+    ) -> None:
+        """Look through what a poll has brought of a partition, as far as it can be read and taken now."""
+        generation, partition = self._generation, self.assignment.partitions.get(tp)
+        if partition is None or self.assignment.generation != generation:
+            return
+        ready, looked = self.unread.ready(tp, partition, records), 0
+        room = self._has_room(partition)
+        while looked < ready and room:
+            if self.now() >= self._slice_ends:
+                await asyncio.sleep(0)
+                self._slice_ends = self.now() + SLICE_S
+                if self.assignment.generation != generation:
+                    return
+            if self.early.find(partition, records[looked]):
+                room = self._has_room(partition)
+            looked += 1
+        self.tally.add(measures.LOOKED_AHEAD, n=looked)
+        self._places[tp] = records[looked - 1].offset + 1 if looked else self._places[tp]
+        if looked < len(records):
+            self._go_to(consumer, tp, records[looked].offset)
+
+    def _go_to(self, consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> None:
+        consumer.seek(tp, offset)
+        self._places[tp] = offset
+
+    def _has_room(self, partition: Partition) -> bool:
+        """Whether one more may be taken: by the lane, by its size, and by what a commit can tell."""
+        held = (one.ledger.early.values() for one in self.assignment.partitions.values())
+        size_bytes = sum(size for early in held for size, _, _ in early)
+        ledger = partition.ledger
+        return (
+            self.early.room() and size_bytes < MAX_BYTES and has_room(ledger.position, ledger.runs_to_keep())
+        )
+
+
+def _consumer(client: dict[str, Any]) -> AIOKafkaConsumer:
+    """A consumer without a group, not started."""
+    accept_any_header_name()
+    return AIOKafkaConsumer(
+        **client,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        fetch_max_bytes=FETCH_BYTES,
+        metadata_max_age_ms=METADATA_MS,
+    )
