@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import document, sizing, suite
+from benchmarks import document, sizing_tables, suite
 from benchmarks.commands.running import app
 from benchmarks.kafka import KAFKA_VARIABLE, a_kafka
 from benchmarks.measured import DIRECTORY
@@ -101,4 +101,4 @@ def _tell(sentence: str) -> None:
 @app.command("sizing")
 def print_sizing() -> None:
     """The tables of docs/sizing.md, from the constants of benchmarks/sizing.py; measures nothing."""
-    print(sizing.tables())
+    print(sizing_tables.tables())

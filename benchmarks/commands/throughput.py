@@ -113,7 +113,7 @@ def measure_growth(
     names = over or list(every.OVER)
     if unknown := set(names) - set(every.OVER):
         raise typer.BadParameter(f"not known: {', '.join(unknown)}; there are {', '.join(every.OVER)}")
-    size = every.Size(known=known.Size(lots=lots, tickets=tickets), called=called.Size(lots=lots))
+    size = every.Size(of_known=known.Size(lots=lots, tickets=tickets), of_asked=called.Size(lots=lots))
     run({f"growth-{name}": partial(_growth, name, size) for name in names}, json)
 
 
