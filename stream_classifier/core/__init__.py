@@ -1,7 +1,7 @@
 """Decides; never waits, reads no clock, does no I/O. In the order in which a ticket meets them:
 
-* what is on its way: `journey`; how far a partition is: `ledger`, `finished_map`, `start_position`,
-  `backpressure`, `stillness`; in which order events leave: `key_order`; rows
+* what is on its way: `journey`; how far a partition is: `ledger` with its `runs`, `finished_map`,
+  `start_position`, `backpressure`, `stillness`; in which order events leave: `key_order`, `passed_keys`; rows
   of a backlog: `in_order`
 * the ticket: `ticket`, `formats/`, `text`, `triage`; in which letters it is written: `scripts`
 * what is known: `cache_key`, `known`, `memo`; what another replica asks: `leases`; what comes again and

@@ -81,7 +81,7 @@ def is_dropped(consumer: AIOKafkaConsumer) -> bool:
 
 
 async def leave(consumer: AIOKafkaConsumer) -> None:
-    """Leave the group, and wait `LEAVE_S` for it.
+    """Close a consumer, which leaves its group if it has one, and wait `LEAVE_S` for it.
 
     Where it takes longer it goes on by itself: a client that is cut off in the middle of it would go on
     telling the group that it is there, and read nothing.

@@ -20,7 +20,6 @@ Rules
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -34,8 +33,10 @@ from stream_classifier.core.finished_map import has_room
 from stream_classifier.core.journey import Partition
 from stream_classifier.core.tally import Tally
 from stream_classifier.kafka.assignment import Assignment
+from stream_classifier.kafka.consumer import leave, request_s
 from stream_classifier.kafka.header_names import accept_any_header_name
 from stream_classifier.kafka.unread import Reader, Unread
+from stream_classifier.settings.kafka import Kafka
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,6 @@ SLICE_S = 0.003  # of work at a time: what an urgent ticket's other steps may wa
 FETCH_BYTES = 2 << 20  # of one broker's answer, which is in memory twice while it is read
 METADATA_MS = 5_000  # a partition's new leader is noticed within this
 OPEN_S = 15.0
-STOP_S = 0.5  # to close connections; a broker that is frozen must not hold the process
 RETRY_S = 5.0
 LINGER_S = 10.0  # reading comes and goes at its bounds, and a connection costs more than to wait
 MAX_BYTES = 8 << 20  # of records that were taken early and are not done, beside the bounds of the others
@@ -64,20 +64,31 @@ class Early(Protocol):
         """Take this record if it is urgent; True where it was taken."""
 
 
-@dataclass(slots=True, kw_only=True)
-class LookAhead:
-    """Looks ahead for one session. `reading` says whether the first reader goes on, `now` is the loop's clock
-    in seconds."""
+class First(Protocol):
+    """The first reader."""
 
+    settings: Kafka
     client: dict[str, Any]
     assignment: Assignment
     backpressure: Backpressure
-    reading: Callable[[], bool]
     reader: Reader | None
-    early: Early
     tally: Tally
-    now: Callable[[], float]
-    new_consumer: Callable[[dict[str, Any]], AIOKafkaConsumer] | None = None  # None: the client's own
+
+    @property
+    def now(self) -> Callable[[], float]:
+        """The loop's clock in seconds."""
+
+    def reading(self) -> bool:
+        """Whether it goes on."""
+
+
+@dataclass(slots=True, kw_only=True)
+class LookAhead:
+    """Looks ahead of one session's reader."""
+
+    first: First
+    early: Early
+    new_consumer: Callable[[First], AIOKafkaConsumer] | None = None  # None: the client's own
     unread: Unread = field(init=False)
     _places: dict[TopicPartition, int] = field(default_factory=dict)  # up to here it has looked
     _generation: int = -1
@@ -85,7 +96,7 @@ class LookAhead:
     _slice_ends: float = 0.0
 
     def __post_init__(self) -> None:
-        self.unread = Unread(self.reader)
+        self.unread = Unread(self.first.reader)
 
     async def run(self) -> None:
         """Look ahead whenever reading rests, for as long as the session lives."""
@@ -100,7 +111,7 @@ class LookAhead:
 
     def ahead(self) -> dict[int, int]:
         """By partition, how many offsets it is beyond what was read."""
-        partitions = self.assignment.partitions
+        partitions = self.first.assignment.partitions
         return {
             tp.partition: max(place - partitions[tp].ledger.next_offset, 0)
             for tp, place in self._places.items()
@@ -108,14 +119,14 @@ class LookAhead:
         }
 
     def _is_wanted(self) -> bool:
-        if not (self.reading() and self.assignment.taking and self.assignment.partitions):
+        if not (self.first.reading() and self.first.assignment.taking and self.first.assignment.partitions):
             return False
-        if self.backpressure.full or any(self.ahead().values()):
-            self._wanted_at = self.now()
-        return self._wanted_at > 0 and self.now() - self._wanted_at < LINGER_S
+        if self.first.backpressure.full or any(self.ahead().values()):
+            self._wanted_at = self.first.now()
+        return self._wanted_at > 0 and self.first.now() - self._wanted_at < LINGER_S
 
     async def _look(self) -> None:
-        consumer = (self.new_consumer or _consumer)(self.client)
+        consumer = (self.new_consumer or _consumer)(self.first)
         try:
             async with asyncio.timeout(OPEN_S):
                 await consumer.start()
@@ -124,26 +135,24 @@ class LookAhead:
             log.info("look_ahead_ended")
         finally:
             self._places, self._generation, self._wanted_at = {}, -1, 0.0
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_S):
-                    await consumer.stop()
+            await leave(consumer)
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         while self._is_wanted():
-            if self._generation != self.assignment.generation:
+            if self._generation != self.first.assignment.generation:
                 self._begin(consumer)
             self._steer(consumer)
             polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
-            self._slice_ends = self.now() + SLICE_S
+            self._slice_ends = self.first.now() + SLICE_S
             for tp, records in polled.items():
                 await self._search(consumer, tp, records)
             await asyncio.sleep(0)
 
     def _begin(self, consumer: AIOKafkaConsumer) -> None:
         """Begin where the first reader is, with the partitions that are ours now."""
-        self._generation = self.assignment.generation
-        self.unread = Unread(self.reader)
-        self._places = {tp: one.ledger.next_offset for tp, one in self.assignment.partitions.items()}
+        self._generation = self.first.assignment.generation
+        self.unread = Unread(self.first.reader)
+        self._places = {tp: one.ledger.next_offset for tp, one in self.first.assignment.partitions.items()}
         consumer.assign(list(self._places))
         for tp, place in self._places.items():
             consumer.seek(tp, place)
@@ -152,11 +161,11 @@ class LookAhead:
         """Have those rest where nothing is to be looked for, or for which there is no room; none behind the
         first reader."""
         rest = self.unread.waiting()
-        for tp, partition in self.assignment.partitions.items():
+        for tp, partition in self.first.assignment.partitions.items():
             behind = partition.ledger.next_offset - self._places[tp]
-            if behind > 0 and self.backpressure.full:
+            if behind > 0 and self.first.backpressure.full:
                 self._go_to(consumer, tp, partition.ledger.next_offset)
-            elif behind >= 0 and not self.backpressure.full:
+            elif behind >= 0 and not self.first.backpressure.full:
                 rest.add(tp)
             if not self._has_room(partition):
                 rest.add(tp)
@@ -170,21 +179,21 @@ class LookAhead:
         self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: Sequence[Record]
     ) -> None:
         """Look through what a poll has brought of a partition, as far as it can be read and taken now."""
-        generation, partition = self._generation, self.assignment.partitions.get(tp)
-        if partition is None or self.assignment.generation != generation:
+        generation, partition = self._generation, self.first.assignment.partitions.get(tp)
+        if partition is None or self.first.assignment.generation != generation:
             return
         ready, looked = self.unread.ready(tp, partition, records), 0
         room = self._has_room(partition)
         while looked < ready and room:
-            if self.now() >= self._slice_ends:
+            if self.first.now() >= self._slice_ends:
                 await asyncio.sleep(0)
-                self._slice_ends = self.now() + SLICE_S
-                if self.assignment.generation != generation:
+                self._slice_ends = self.first.now() + SLICE_S
+                if self.first.assignment.generation != generation:
                     return
             if self.early.find(partition, records[looked]):
                 room = self._has_room(partition)
             looked += 1
-        self.tally.add(measures.LOOKED_AHEAD, n=looked)
+        self.first.tally.add(measures.LOOKED_AHEAD, n=looked)
         self._places[tp] = records[looked - 1].offset + 1 if looked else self._places[tp]
         if looked < len(records):
             self._go_to(consumer, tp, records[looked].offset)
@@ -195,7 +204,7 @@ class LookAhead:
 
     def _has_room(self, partition: Partition) -> bool:
         """Whether one more may be taken: by the lane, by its size, and by what a commit can tell."""
-        held = (one.ledger.early.values() for one in self.assignment.partitions.values())
+        held = (one.ledger.early.values() for one in self.first.assignment.partitions.values())
         size_bytes = sum(size for early in held for size, _, _ in early)
         ledger = partition.ledger
         return (
@@ -203,14 +212,15 @@ class LookAhead:
         )
 
 
-def _consumer(client: dict[str, Any]) -> AIOKafkaConsumer:
+def _consumer(first: First) -> AIOKafkaConsumer:
     """A consumer without a group, not started."""
     accept_any_header_name()
     return AIOKafkaConsumer(
-        **client,
+        **first.client,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         fetch_max_bytes=FETCH_BYTES,
         metadata_max_age_ms=METADATA_MS,
+        request_timeout_ms=round(request_s(first.settings) * 1000),
     )

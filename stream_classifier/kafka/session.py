@@ -115,7 +115,7 @@ class Session:
             max_tickets=self.settings.max_in_flight_tickets, max_bytes=self.settings.max_in_flight_bytes
         )
         self.unread = Unread(self.reader)
-        self.look_ahead = self._new_look_ahead(self.early) if self.early else None
+        self.look_ahead = LookAhead(first=self, early=self.early) if self.early else None
         self.polled_at = self.now()
         self._turns = Turns(self.now)
 
@@ -139,18 +139,6 @@ class Session:
         except* (KafkaError, TimeoutError) as errors:
             self.lose("the consumer failed")
             raise self._translated(errors.exceptions[0]) from errors
-
-    def _new_look_ahead(self, early: Early) -> LookAhead:
-        return LookAhead(
-            client={**self.client, "request_timeout_ms": round(request_s(self.settings) * 1000)},
-            assignment=self.assignment,
-            backpressure=self.backpressure,
-            reading=self._reading,
-            reader=self.reader,
-            early=early,
-            tally=self.tally,
-            now=self.now,
-        )
 
     def _translated(self, error: BaseException) -> Exception:
         if isinstance(error, BaseExceptionGroup):
@@ -180,6 +168,10 @@ class Session:
             self.beat.beat(self.now())
             self.lose("this process stood still for longer than its session")
         return not self._over.is_set()
+
+    def reading(self) -> bool:
+        """Whether records are still taken in."""
+        return not self.stopping and self.alive()
 
     def in_touch(self) -> bool:
         """Whether the group has given a sign of itself lately; if not, nothing may be published."""
@@ -220,12 +212,12 @@ class Session:
     async def _poll(self) -> None:
         self.consumer.subscribe([self.settings.input_topic], listener=self.assignment)
         await self.consumer.start()
-        while self._reading():
+        while self.reading():
             generation = self.assignment.generation
             timeout_ms = PAUSED_POLL_MS if self.backpressure.full else POLL_MS
             polled = await self.consumer.getmany(timeout_ms=timeout_ms, max_records=self._turns.records)
             self.polled_at = self.now()
-            if not self._reading():
+            if not self.reading():
                 return
             if self.assignment.generation == generation and self.assignment.taking:
                 self._take(polled)
@@ -234,9 +226,6 @@ class Session:
                 self._read_again(polled)
             self._rest_or_go_on()
             await self._turns.others(sum(map(len, polled.values())), self.now() - self.polled_at)
-
-    def _reading(self) -> bool:
-        return not self.stopping and self.alive()
 
     def _take(self, polled: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
         for tp, records in polled.items():

@@ -2,7 +2,8 @@
 
 1. `arrivals`: a record is entered in its partition's ledger, read, sent to its lane, and answered at
    once where a person has corrected it or the cache knows it; `entering` makes of the others what waits,
-   `asking` has a lane ask for it, `rejecting` sends on what is no ticket.
+   `asking` has a lane ask for it, `rejecting` sends on what is no ticket. `early_arrivals` takes what is
+   urgent before its turn, from far beyond what was read.
 2. `updates`: what came before of the same ticket, looked up by `recalls`: an event that is late says so, one
    that says nothing new may be passed over. `ticket_memory` keeps it, and `following` learns when the broker
    has what left.

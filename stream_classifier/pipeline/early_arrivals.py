@@ -18,12 +18,9 @@ from dataclasses import dataclass, field
 from stream_classifier.core import measures
 from stream_classifier.core.journey import Partition
 from stream_classifier.core.passed_keys import PassedKeys
-from stream_classifier.core.tally import Tally
-from stream_classifier.core.ticket import NotATicket, PassedOver, Ticket, TicketReader
-from stream_classifier.core.triage import Triage
+from stream_classifier.core.ticket import NotATicket, PassedOver, Ticket
 from stream_classifier.pipeline.arrivals import Arrivals
 from stream_classifier.pipeline.departures import Record
-from stream_classifier.pipeline.preparing import Preparer
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,10 +29,6 @@ class EarlyArrivals:
     `most_waiting` nothing more is taken."""
 
     arrivals: Arrivals
-    reader: TicketReader
-    preparer: Preparer
-    triage: Triage
-    tally: Tally
     key_order: bool
     waiting: Callable[[], int]
     most_waiting: int
@@ -61,21 +54,19 @@ class EarlyArrivals:
         key, read_to = record.key, partition.ledger.next_offset
         overtakes = self.key_order and key is not None and passed.may_stand(key, read_to)
         self.arrivals.take_early(partition, record, tickets, overtakes=overtakes)
-        self.tally.add(measures.FOUND_AHEAD)
+        self.arrivals.tally.add(measures.FOUND_AHEAD)
         return True
 
     def _tickets(self, value: bytes, record: Record) -> Sequence[Ticket]:
         """The record's tickets; none where it is left to its turn."""
         try:
-            return self.reader.read(value, record.headers)
+            return self.arrivals.reader.read(value, record.headers)
         except (NotATicket, PassedOver):
             return ()
 
     def _is_urgent(self, ticket: Ticket) -> bool:
-        if self.triage.rule(ticket, None) is not None:
-            return True
-        keyword = self.preparer.keyword_of(ticket)
-        return keyword is not None and self.triage.rule(ticket, keyword) is not None
+        triage, preparer = self.arrivals.triage, self.arrivals.preparer
+        return triage.rule(ticket, None) is not None or preparer.keyword_of(ticket) is not None
 
     def _passed_of(self, partition: Partition) -> PassedKeys:
         if partition not in self._passed:

@@ -37,7 +37,6 @@ from stream_classifier.pipeline.asking import Asking
 from stream_classifier.pipeline.corrected import Corrected
 from stream_classifier.pipeline.deadlines import Deadlines
 from stream_classifier.pipeline.departures import Departures, Outbox
-from stream_classifier.pipeline.early_arrivals import EarlyArrivals
 from stream_classifier.pipeline.look_ups import LookUps
 from stream_classifier.pipeline.preparing import Preparer
 from stream_classifier.pipeline.recalls import Recalls
@@ -52,6 +51,7 @@ from stream_classifier.service.calling import (
     new_answering,
     new_bulk_lane,
     new_clients,
+    new_early_arrivals,
     new_gate,
     new_prober,
 )
@@ -60,7 +60,6 @@ from stream_classifier.service.sharing import new_cache, new_leases, new_look_up
 from stream_classifier.service.texts import new_preparer
 from stream_classifier.settings import Settings
 
-EARLY_ROUNDS = 3  # of urgent calls: they take seconds, and the deadline of the last is half a minute away
 BATCH_PREFIX_CHARS = 6  # sets the batch ids of two processes apart
 
 
@@ -153,7 +152,7 @@ class Builder:
             flights=flights,
             lanes=lanes,
             arrivals=arrivals,
-            early_arrivals=self._early_arrivals(arrivals, flights),
+            early_arrivals=new_early_arrivals(self.settings, arrivals, flights),
             deadlines=deadlines,
             look_ups=knowledge.look_ups,
             leases=leases,
@@ -262,18 +261,6 @@ class Builder:
             first_model_out=lambda lane: gate.breaker(self.models[lane]).open,
             updates=updates,
             refreshing=refreshing,
-        )
-
-    def _early_arrivals(self, arrivals: Arrivals, flights: Flights) -> EarlyArrivals:
-        return EarlyArrivals(
-            arrivals=arrivals,
-            reader=arrivals.reader,
-            preparer=arrivals.preparer,
-            triage=arrivals.triage,
-            tally=self.tally,
-            key_order=self.settings.kafka.key_order,
-            waiting=lambda: flights.waiting(Lane.URGENT),
-            most_waiting=EARLY_ROUNDS * calls_at_once(self.settings, Lane.URGENT),
         )
 
     def _refreshing(self, bulk: BulkLane) -> Refreshing:

@@ -15,14 +15,18 @@ from stream_classifier.core.tally import Tally
 from stream_classifier.lanes.answering import Answering, Sink
 from stream_classifier.lanes.bulk import BulkLane
 from stream_classifier.lanes.calls import Caller
+from stream_classifier.lanes.flights import Flights
 from stream_classifier.lanes.gate import Gate
 from stream_classifier.lanes.prober import Prober
 from stream_classifier.lanes.spending import SpendStore
 from stream_classifier.llm.client import OpenAIClient
+from stream_classifier.pipeline.arrivals import Arrivals
+from stream_classifier.pipeline.early_arrivals import EarlyArrivals
 from stream_classifier.service.account import new_limiter, new_spending
 from stream_classifier.settings import Settings, api_key_now
 
 BACKOFF_S = {Lane.BULK: 0.5, Lane.URGENT: 0.1}  # for an urgent ticket a person waits
+EARLY_ROUNDS = 3  # of urgent calls: each takes seconds, and the deadline is half a minute away
 PROBE_CONNECTIONS = 1  # beside the calls': a probe must not wait for calls that hang
 
 
@@ -104,6 +108,16 @@ def new_bulk_lane(
         now=now,
         isolate_tenants=batch.isolate_tenants,
         clock=clock,
+    )
+
+
+def new_early_arrivals(settings: Settings, arrivals: Arrivals, flights: Flights) -> EarlyArrivals:
+    """Takes urgent records before their turn, as many as the urgent lane can ask in time."""
+    return EarlyArrivals(
+        arrivals=arrivals,
+        key_order=settings.kafka.key_order,
+        waiting=lambda: flights.waiting(Lane.URGENT),
+        most_waiting=EARLY_ROUNDS * calls_at_once(settings, Lane.URGENT),
     )
 
 

@@ -154,6 +154,7 @@ class Watch:
             measures.PARTITIONS_PAUSED: self._paused,
             measures.POSITION: self._positions,
             measures.LAG: self._lags,
+            measures.AHEAD: self._ahead,
             measures.OLDEST: self._oldest,
             measures.STILL: lambda: {(str(n),): s for n, s in self.stillness.still(self.now()).items()},
         }
@@ -205,6 +206,12 @@ class Watch:
     def _lags(self) -> GaugeRows:
         session = self.session()
         return {(str(number),): lag for number, lag in session.lag.by_partition().items()} if session else {}
+
+    def _ahead(self) -> GaugeRows:
+        session = self.session()
+        if session is None or session.look_ahead is None:
+            return {}
+        return {(str(number),): ahead for number, ahead in session.look_ahead.ahead().items()}
 
     def _oldest(self) -> GaugeRows:
         read_at = {p.number: p.ledger.oldest_read_at() for p in self._partitions()}

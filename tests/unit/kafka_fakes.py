@@ -108,6 +108,9 @@ class FakeConsumer:
         self.seeks.append((partition.partition, offset))
         self.positions[partition] = offset
 
+    def assign(self, partitions: Sequence[TopicPartition]) -> None:
+        self.assigned = set(partitions)
+
     def assignment(self) -> Collection[TopicPartition]:
         return self.assigned
 

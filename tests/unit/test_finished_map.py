@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_classifier.core.finished_map import MAX_CHARS, decode, encode
-from stream_classifier.core.runs import Run
+from stream_classifier.core.finished_map import HEAD_CHARS, MAX_CHARS, decode, encode, has_room
+from stream_classifier.core.runs import Run, joined
 
 HERE = ("tickets", 3, 1_000_000_000)
 RUNS = ((HERE[2] + 1, HERE[2] + 2), (HERE[2] + 300, HERE[2] + 70_000))
@@ -142,3 +142,37 @@ def test_as_many_runs_as_fit_are_a_whole_map() -> None:
 def test_a_storm_behind_one_slow_call_takes_a_few_characters() -> None:
     text, whole = encode(*HERE, [(HERE[2] + 1, HERE[2] + 10**12)])
     assert (len(text), whole) == (38, True)
+
+
+# ------------------------------------------------------------------------------- what is held in any case
+
+
+@given(st.data(), st.integers(20, 400))
+def test_what_is_to_be_kept_is_held_whatever_else_is_left_out(data: st.DataObject, room: int) -> None:
+    here = HERE[2]
+    offsets = sorted(data.draw(st.sets(st.integers(here + 1, here + 3_000), max_size=400)))
+    runs = list(joined((offset, offset + 1) for offset in offsets))
+    kept = [run for run in runs if data.draw(st.booleans()) and run[0] % 7 == 0]
+    max_chars = HEAD_CHARS + room
+    text, whole = encode(*HERE, runs, max_chars, kept=kept)
+    held = decode(*HERE, text)
+    assert len(text) <= max_chars
+    if whole:
+        assert held == tuple(runs)
+    elif has_room(here, kept, max_chars):
+        assert {*kept} <= {*held} <= {*runs}
+
+
+def test_of_the_others_the_first_ones_are_held_as_many_as_there_is_room_for() -> None:
+    runs = comb(1, 1)
+    text, whole = encode(*HERE, runs, kept=runs[-1:])
+    held = decode(*HERE, text)
+    assert not whole
+    assert held == (*runs[: len(held) - 1], runs[-1])
+    assert len(held) > 1_500
+
+
+def test_a_few_hundred_records_may_be_taken_early_and_no_more() -> None:
+    far_apart = comb(10_000, 1)
+    assert has_room(HERE[2], far_apart[:670])
+    assert not has_room(HERE[2], far_apart[:680])

@@ -185,6 +185,58 @@ def test_the_bytes_are_those_of_the_unfinished_records(sizes: dict[int, int], do
     assert ledger.size_bytes == sum(size for offset, size in sizes.items() if offset not in done)
 
 
+# --------------------------------------------------------------------------------------- before their turn
+
+
+def test_a_record_taken_early_holds_the_position_only_when_the_delivery_has_come_to_it() -> None:
+    ledger = delivered(10)
+    ledger.take_early(12, SIZE_BYTES, 0.0)
+    ledger.done([10])
+    assert (ledger.position, ledger.size_bytes) == (11, SIZE_BYTES)
+    assert [ledger.enter(offset, SIZE_BYTES) for offset in (11, 12, 13)] == [True, False, True]
+    ledger.done([11, 13])
+    assert ledger.position == 12
+
+
+def test_what_was_finished_early_is_a_run_beyond_the_position_and_is_passed_over_in_its_turn() -> None:
+    ledger = delivered(10)
+    ledger.take_early(12, SIZE_BYTES, 0.0)
+    ledger.done([12])
+    assert runs(ledger) == [(12, 13)]
+    assert not ledger.enter(12, SIZE_BYTES)
+    ledger.done([10])
+    assert ledger.position == 13
+
+
+def test_what_was_taken_early_and_is_never_delivered_holds_the_position_from_when_it_was_read_over() -> None:
+    ledger = delivered(10)
+    ledger.take_early(12, SIZE_BYTES, 0.0)
+    ledger.take_early(14, SIZE_BYTES, 0.0)
+    ledger.done([10])
+    ledger.enter(13, SIZE_BYTES)
+    ledger.reach(20)
+    assert (ledger.position, list(ledger.unfinished)) == (12, [12, 13, 14])
+
+
+def test_the_ledger_knows_what_it_must_not_take_again() -> None:
+    ledger = delivered(10, restored=((20, 22),))
+    ledger.take_early(15, SIZE_BYTES, 0.0)
+    ledger.take_early(16, SIZE_BYTES, 0.0)
+    ledger.done([16])
+    assert [offset for offset in range(10, 24) if ledger.knows(offset)] == [10, 15, 16, 20, 21]
+
+
+def test_what_was_taken_early_is_kept_in_the_map_until_the_position_has_passed_it() -> None:
+    ledger = delivered(10, 11)
+    ledger.take_early(12, SIZE_BYTES, 0.0)
+    assert list(ledger.runs_to_keep()) == [(12, 13)]
+    ledger.enter(12, SIZE_BYTES)
+    ledger.done([11, 12])
+    assert list(ledger.kept_runs()) == [(12, 13)]
+    ledger.done([10])
+    assert list(ledger.kept_runs()) == []
+
+
 # ----------------------------------------------------------------------------------------------- its age
 
 

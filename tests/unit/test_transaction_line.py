@@ -237,3 +237,42 @@ def test_what_is_held_and_let_go_keeps_the_order_of_each_key(
         of_key = [offset for offset in came if offset % 3 == key]
         assert of_key == sorted(of_key)
     assert sorted(came) == [n for n in range(delivered) if n not in tombstones]
+
+
+# ---------------------------------------------------------------------------------------- before their turn
+
+
+def taken_early(line: Line, *offsets: int) -> None:
+    for offset in offsets:
+        line.partition.ledger.take_early(offset, 1, 0.0)
+
+
+async def test_a_record_taken_early_is_committed_beyond_what_was_read() -> None:
+    line = a_line(2)
+    taken_early(line, 1_000)
+    decide(line, 1_000)
+    assert decode(TOPIC, 0, *commit(line).mark) == ((1_000, 1_001),)
+
+
+async def test_what_was_published_early_stays_in_the_map_where_records_before_it_are_passed_over() -> None:
+    line = a_line(1, TINY_CHARS)
+    taken_early(line, 100)
+    decide(line, 100)
+    commit(line)
+    deliver(line.partition, *range(1, 40))
+    line.partition.ledger.done(range(1, 40, 2))
+    decide(line, 0)
+    attempt = commit(line)
+    assert (offsets(attempt), attempt.fits, attempt.whole) == ([0], True, False)
+    assert decode(TOPIC, 0, *attempt.mark)[-1] == (100, 101)
+
+
+async def test_one_taken_early_waits_where_the_map_has_no_room_for_it() -> None:
+    line = a_line(10, TINY_CHARS)
+    decide(line, 1, 3, 5)
+    commit(line)
+    taken_early(line, 100)
+    decide(line, 100)
+    assert offsets(line.next()) == []
+    decide(line, 0, 2, 4)
+    assert offsets(commit(line)) == [100, 0, 2, 4]
