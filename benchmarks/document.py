@@ -6,6 +6,7 @@ Rules
   what the file NAME.json gives: its tables, and its pictures below. Within a line
   `<!-- median: NAME / FINDINGS / FIGURE / DIGITS -->` and `<!-- /median -->` enclose a figure's median,
   rounded to so many digits.
+* A sentence takes figures of whole runs only; a table says of what it is.
 * A file that is not there yet leaves what stands there. One that is there without the figure is a fault: a
   sentence is never left to say something old.
 * Made twice from the same files, it is the same to the byte.
@@ -79,6 +80,11 @@ def _median(match: re.Match[str], found: Read) -> str:
     of = found(name)
     if of is None:
         return match[0]
+    if not of.whole:
+        raise OperatorFault(
+            f"docs/measured/{name}.json is of a run that was cut short or had another size than the usual one: "
+            f"a sentence cannot say so. Measure it whole: python -m benchmarks all --only {name}"
+        )
     for each in of.benchmarks[findings].figures if findings in of.benchmarks else ():
         if each.name == figure:
             return match[1] + rounded(each, digits) + match[3]

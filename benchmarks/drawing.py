@@ -100,9 +100,9 @@ def _bars(picture: Bars) -> Canvas:
     middles = [median(each) for each in values]
     colours = [BASELINE_COLOUR if name in picture.baselines else BAR_COLOUR for name in names]
     axes.barh(names, middles, color=colours, height=0.62)
-    axes.errorbar(
-        middles, range(len(names)), xerr=_spread(values), fmt="none", ecolor=SPREAD_COLOUR, capsize=3
-    )
+    if any(len(each) > 1 for each in values):
+        places = range(len(names))
+        axes.errorbar(middles, places, xerr=_spread(values), fmt="none", ecolor=SPREAD_COLOUR, capsize=3)
     for place, (middle, each) in enumerate(zip(middles, values, strict=True)):
         axes.annotate(
             _number(middle), (max(each), place), xytext=(6, 0), textcoords="offset points", va="center"

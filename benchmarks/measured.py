@@ -53,6 +53,11 @@ class Measured:
     machine: Machine
     benchmarks: Mapping[str, Findings]
 
+    @property
+    def whole(self) -> bool:
+        """At the usual size, and not cut short."""
+        return self.usual_size and not self.interrupted
+
     def as_json(self) -> bytes:
         """All of it, with each figure's median and verdict."""
         written = ADAPTER.dump_python(self, mode="json")

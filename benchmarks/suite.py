@@ -123,7 +123,7 @@ def measure_all(
 def is_whole(path: Path) -> bool:
     """Whether a file holds a benchmark at its usual size, not cut short."""
     found = measured.read(path)
-    return found is not None and found.usual_size and not found.interrupted
+    return found is not None and found.whole
 
 
 def _replace(target: Path, new: Path) -> None:

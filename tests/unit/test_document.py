@@ -46,11 +46,13 @@ def a_repository(root: Path, page: str = PAGE, p99: Sequence[float] = ()) -> Pat
     return root
 
 
-def measure(root: Path, p99: Sequence[float], picture: Picture = CURVES) -> None:
+def measure(
+    root: Path, p99: Sequence[float], picture: Picture = CURVES, arguments: Sequence[str] = ("urgent",)
+) -> None:
     findings = Findings(
         title="Urgent", figures=[Figure(name="p99 alone", values=p99, unit="ms")], pictures=[picture]
     )
-    found = measured.measured({"urgent": findings}, MACHINE, ["urgent"], interrupted=False)
+    found = measured.measured({"urgent": findings}, MACHINE, arguments, interrupted=False)
     measured.write(root / "docs" / "measured" / "urgent.json", found)
 
 
@@ -114,6 +116,12 @@ def test_a_picture_is_drawn_anew_where_a_value_has_changed(tmp_path: Path) -> No
 def test_a_marker_that_leads_nowhere_is_a_fault(tmp_path: Path, page: str, says: str) -> None:
     with pytest.raises(OperatorFault, match=re.escape(says)):
         document.make(root=a_repository(tmp_path, page, p99=[400]))
+
+
+def test_a_sentence_takes_no_figure_of_a_run_that_was_not_whole(tmp_path: Path) -> None:
+    measure(a_repository(tmp_path), [400], arguments=["urgent", "--tickets", "100"])
+    with pytest.raises(OperatorFault, match="a sentence cannot say so"):
+        document.make(root=tmp_path)
 
 
 def test_a_picture_whose_figures_are_gone_is_a_fault(tmp_path: Path) -> None:
