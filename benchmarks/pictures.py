@@ -55,6 +55,14 @@ CHOSEN: Mapping[str, Sequence[Choice]] = {
             name="{} calls at once",
         )
     ],
+    "article": [
+        Choice(
+            picture="article",
+            title="The article's 1,000 tickets, by the way in which they are labelled",
+            x="seconds",
+            form=r"article / (?P<name>.+): time",
+        )
+    ],
     "urgent": [
         Choice(
             picture="urgent",
