@@ -11,7 +11,6 @@ Rules
 """
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -22,7 +21,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from benchmarks.hot_path import EVENT_BYTES, Round
+from benchmarks.hot_path import Round, bare_loop
 from benchmarks.kafka import Ends, Keyed, Topics, committed, fill, fresh_topics, the_ends
 from benchmarks.processes import Process, running, service
 from tests.brokers.client import admin_of
@@ -146,7 +145,5 @@ async def a_crew(
 
 def _process(variant: str, folder: Path, topics: Topics, provider: Process, settings: Groups) -> Process:
     if variant == BARE:
-        arguments = [topics.bootstrap_servers, topics.input, topics.output, topics.group_id, str(EVENT_BYTES)]
-        command = [sys.executable, "-m", "benchmarks.bare_loop", *arguments]
-        return Process(f"bare-loop-{folder.name}", command, folder / "log")
+        return bare_loop(folder, topics)
     return service(folder, topics, provider, {"kafka": {"delivery": variant}, **settings})
