@@ -87,13 +87,18 @@ async def measure(bootstrap_servers: str, directory: Path, size: Size) -> Findin
 
 def _process(variant: str, directory: Path, topics: Topics, provider: Process) -> Process:
     if variant == BARE:
-        arguments = [topics.bootstrap_servers, topics.input, topics.output, topics.group_id, str(EVENT_BYTES)]
-        command = [sys.executable, "-m", "benchmarks.bare_loop", *arguments]
-        return Process("bare-loop", command, directory / "bare-loop.log")
+        return bare_loop(directory, topics)
     cache = {"backend": "memory"}
     if variant == SQLITE:
         cache = {"backend": "sqlite", "path": str(directory / f"{topics.group_id}.db")}
     return service(directory, topics, provider, {"cache": cache, "batch": {"max_tickets": 50}})
+
+
+def bare_loop(directory: Path, topics: Topics) -> Process:
+    """The bare loop on these topics."""
+    arguments = [topics.bootstrap_servers, topics.input, topics.output, topics.group_id, str(EVENT_BYTES)]
+    command = [sys.executable, "-m", "benchmarks.bare_loop", *arguments]
+    return Process("bare-loop", command, directory / "bare-loop.log")
 
 
 async def _round(process: Process, topics: Topics, ends: Ends, size: Size) -> Round:

@@ -2,7 +2,7 @@
 
 In order: the known texts are asked once, and each kind of ticket and a second member have come and gone once
 (so that what is made on first use is there); the maximum is measured, known tickets that are written beside
-it; then everything comes to rest and is counted. Then the traffic of `hour_traffic` plays at `share` of that
+it; then everything comes to rest and is counted. Then the traffic of `traffic` plays at `share` of that
 maximum, and every `rebalance_every_s` a second member of the group joins, works for `TOGETHER_S` and goes:
 told to stop, or (the first, and each third after it) killed. Every `SAMPLE_S` the first member is looked at.
 At the end everything comes to rest and is counted again, and the maximum is measured once more.
@@ -26,9 +26,9 @@ from aiokafka import AIOKafkaProducer
 
 from benchmarks.figures import Findings
 from benchmarks.hour_findings import Measured, figures, picture
-from benchmarks.hour_traffic import KNOWN_TEXTS, Mix, Writer
 from benchmarks.kafka import BATCH_BYTES, PARTITIONS, Ends, Topics, fresh_topics, the_ends
 from benchmarks.processes import Process, running, service, simulator
+from benchmarks.traffic import KNOWN_TEXTS, Mix, Writer
 from benchmarks.vitals import Rest, Sample, rest, sample
 from stream_classifier.llm.connections import KEEPALIVE_S
 from tests.brokers.client import admin_of

@@ -67,14 +67,14 @@ class Process(Daemon):
         mark = f'"event":"{event}"'.encode()
         return [orjson.loads(line) for line in self._log.read_bytes().splitlines() if mark in line]
 
-    async def ready(self, path: str) -> None:
-        """Return when `path` answers 200. Raises `DidNotStart`."""
+    async def ready(self, path: str, look_s: float = POLL_S) -> None:
+        """Return when `path` answers 200, asked every `look_s`. Raises `DidNotStart`."""
         try:
             async with asyncio.timeout(START_WAIT_S), httpx.AsyncClient(base_url=self.url) as client:
                 while not await _answers(client, path):
                     if not self.is_running:
                         raise DidNotStart(f"{self.name} ended early. Its log ends:\n{self.log_tail()}")
-                    await asyncio.sleep(POLL_S)
+                    await asyncio.sleep(look_s)
         except TimeoutError as error:
             raise DidNotStart(f"{self.name} is not ready. Its log ends:\n{self.log_tail()}") from error
 

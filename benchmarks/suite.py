@@ -54,6 +54,8 @@ SUITE: Sequence[Benchmark] = (
     Benchmark(name="delivery", minutes=6),
     Benchmark(name="scrape", minutes=2),
     Benchmark(name="memory", minutes=9),
+    Benchmark(name="start", minutes=1),
+    Benchmark(name="steady", minutes=4),
     Benchmark(name="hour", minutes=66, only_named=True),
     Benchmark(name="cache", minutes=3, needs=("Redis, or it is left out",)),
     Benchmark(name="rolling-restart", minutes=11, needs=("Kafka", "Redis")),

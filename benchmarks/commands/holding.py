@@ -1,4 +1,4 @@
-"""Commands on what is held: in memory, in the cache, and for how long."""
+"""Commands on what is held and used: memory, processor time, the cache, and for how long."""
 
 import asyncio
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import cache, hour, memory
+from benchmarks import cache, hour, memory, start, steady
 from benchmarks.commands.running import JsonFile, app, run, run_alone
 from benchmarks.delivery import MODES
 from benchmarks.figures import Findings
@@ -56,3 +56,23 @@ def measure_hour(
     """Whether memory, tasks, sockets or reservations grow with time."""
     size = hour.Size(minutes=minutes, share=share, rebalance_every_s=rebalance_every, samples=samples)
     run({"hour": lambda servers, directory: hour.measure(servers, directory, size)}, json)
+
+
+@app.command("start")
+def measure_start(
+    rounds: Annotated[int, typer.Option(min=1, help="Of each program, in turn.")] = 7, json: JsonFile = None
+) -> None:
+    """Imports and the time from the start to `/readyz`, against the libraries alone."""
+    size = start.Size(rounds=rounds)
+    run({"start": lambda servers, directory: start.measure(servers, directory, size)}, json)
+
+
+@app.command("steady")
+def measure_steady(
+    rounds: Annotated[int, typer.Option(min=1, help="Of known and of called tickets, in turn.")] = 5,
+    pace_s: Annotated[float, typer.Option("--seconds", min=5, help="At each pace.")] = 60,
+    json: JsonFile = None,
+) -> None:
+    """Memory at rest and at 10,000 and 100,000 tickets a minute; processor time a ticket."""
+    size = steady.Size(rounds=rounds, pace_s=pace_s)
+    run({"steady": lambda servers, directory: steady.measure(servers, directory, size)}, json)

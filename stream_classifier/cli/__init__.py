@@ -5,10 +5,10 @@ Progress goes to stderr and results to stdout. Exit status: 0 done, 1 failed, 2 
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +20,9 @@ from stream_classifier.core.faults import OperatorFault
 
 PROGRAM = "stream-classifier"
 INTERRUPTED = 130  # what typer makes of a Ctrl-C that the command itself has not heeded
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+# A plugin of another package would be shown our settings with their secrets; to look for one among all that is
+# installed takes a twentieth of the start.
 EXTRAS = {"confluent_kafka": "demo", "redis": "redis"}  # what pip installs only where it is asked for
 
 
@@ -150,6 +153,8 @@ def _not_installed(command: str, module: str) -> str:
 
 
 def _version() -> str:
+    from importlib import metadata  # slow to read
+
     try:
         return metadata.version(PROGRAM)
     except metadata.PackageNotFoundError:

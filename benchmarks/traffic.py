@@ -1,4 +1,4 @@
-"""What is written in the hour: tickets as a helpdesk has them, at a pace.
+"""Tickets as a helpdesk has them, written at a pace.
 
 The writer holds back where too much is unfinished, so that a stream that cannot be kept up with does not
 outgrow the topics' retention; what was held back is not made up for, and shows in the pace that was held.
@@ -46,8 +46,9 @@ SEED = 1
 
 @dataclass(slots=True)
 class Mix:
-    """Makes the records, one after another."""
+    """Makes the records, one after another; `shares` are of those that are no known text."""
 
+    shares: Mapping[str, float] = field(default_factory=lambda: SHARES)
     known_only: bool = False
     made: int = 0
     tombstones: int = 0
@@ -58,7 +59,7 @@ class Mix:
 
     def __post_init__(self) -> None:
         self._known = [_around_the_number(text) for text in range(KNOWN_TEXTS)]
-        self._thresholds = list(zip(itertools.accumulate(SHARES.values()), SHARES, strict=True))
+        self._thresholds = list(zip(itertools.accumulate(self.shares.values()), self.shares, strict=True))
 
     def next(self) -> Record:
         """One more of any kind."""
