@@ -20,10 +20,11 @@ from stream_classifier.core.faults import OperatorFault
 
 PROGRAM = "stream-classifier"
 INTERRUPTED = 130  # what typer makes of a Ctrl-C that the command itself has not heeded
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-# A plugin of another package would be shown our settings with their secrets; to look for one among all that is
-# installed takes a twentieth of the start.
 EXTRAS = {"confluent_kafka": "demo", "redis": "redis"}  # what pip installs only where it is asked for
+
+# A plugin of another package would be shown our settings with their secrets; to look for one among all that
+# is installed takes a twentieth of the start.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 @dataclass(frozen=True, slots=True)
