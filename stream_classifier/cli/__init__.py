@@ -25,6 +25,10 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 # is installed takes a twentieth of the start.
 EXTRAS = {"confluent_kafka": "demo", "redis": "redis"}  # what pip installs only where it is asked for
 
+# A plugin of another package would be shown our settings with their secrets; to look for one among all that
+# is installed takes a twentieth of the start.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 
 @dataclass(frozen=True, slots=True)
 class Command:

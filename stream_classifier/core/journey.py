@@ -94,6 +94,12 @@ class Delivery:
     overtook: bool = False
     published: bool = False
 
+    def let_go(self) -> "list[Waiting]":
+        """Its tickets, which it holds no longer: it leaves, or never will. Each of them holds its record, and
+        such a ring is freed by the collector only, which seldom looks at what has lived for a while."""
+        tickets, self.tickets = self.tickets, []
+        return tickets
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Waiting:

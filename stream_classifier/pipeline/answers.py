@@ -141,7 +141,7 @@ class Answers:
             if not ask.wanted and self.withdraw(ask):
                 self.dropped(ask)
         for waiting in decided:
-            waiting.asks = []
+            _let_go(waiting)
 
     def dropped(self, ask: Ask) -> None:
         """This text is not called (again): nobody waits for it, or the process stops."""
@@ -149,6 +149,9 @@ class Answers:
             self._refreshed("failed")
         self.flights.land(ask)
         self._write_off(self.models[ask.lane], ask.spent)
+        for waiting in ask.waiters:
+            if not waiting.live:
+                _let_go(waiting)
 
     def _refreshed(self, result: str) -> None:
         self.tally.add(measures.CACHE_REFRESHES, result)
@@ -157,3 +160,10 @@ class Answers:
         """Tokens that no event carries are counted as overhead, so that the sum stays right."""
         self.tally.add(measures.OVERHEAD_TOKENS, model, "in", n=spent.tokens_in)
         self.tally.add(measures.OVERHEAD_TOKENS, model, "out", n=spent.tokens_out)
+
+
+def _let_go(waiting: Waiting) -> None:
+    """It waits for nothing any more; nor does its record for it, where its partition was taken away."""
+    waiting.asks = []
+    if not waiting.delivery.partition.open:
+        waiting.delivery.let_go()

@@ -172,7 +172,8 @@ class Departures:
     def pass_over(self, delivery: Delivery) -> None:
         """This record of one ticket says nothing new: it is done, and those that waited for it may leave."""
         self.telling.unchanged(delivery.partition, delivery.offset, delivery.tickets[0].ticket_id)
-        delivery.tickets, delivery.unanswered = [], 0
+        delivery.let_go()
+        delivery.unanswered = 0
         delivery.partition.ledger.done((delivery.offset,))
         for released in self._released(delivery):
             self._publish(released)
@@ -203,10 +204,11 @@ class Departures:
 
     def _publish(self, delivery: Delivery) -> None:
         delivery.published = True
+        tickets = delivery.let_go()
         if not delivery.partition.open:
             return
-        for waiting in delivery.tickets:
-            last = waiting is delivery.tickets[-1]
+        for waiting in tickets:
+            last = waiting is tickets[-1]
             self._publish_ticket(delivery, waiting, delivery.offset if last else None)
 
     def _publish_ticket(self, delivery: Delivery, waiting: Waiting, offset: int | None) -> None:
