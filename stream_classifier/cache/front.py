@@ -1,11 +1,10 @@
 """The memory front: what is known, in this process, in a fraction of a microsecond.
 
 An ordered dictionary, the least recently read first. Each entry has its own expiry, which a read does not
-lengthen. One that has expired goes when it is asked for, and else in its turn: nobody reads it, so it comes to
-be the least recently read.
+lengthen. One that has expired goes when it is asked for, and else in its turn, since nobody reads it.
 
-Why not cachetools' TLRUCache: its look-up is Python in three layers and takes 1.3 µs, a tenth of all that a
-known ticket costs.
+Why not cachetools' TLRUCache: its look-up is Python in three layers and takes 1.3 µs, a tenth of all that
+a known ticket costs.
 """
 
 from collections import OrderedDict
