@@ -8,6 +8,7 @@ too, all that many records share is rendered once and kept: this is the hot path
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -15,12 +16,17 @@ import orjson
 from stream_classifier.core.journey import Decision
 from stream_classifier.core.ticket import Ticket
 
+EVENT = b'%b%d%b","schema_version":1,"ticket_id":%b,"tenant":%b,"revision":%b,%b%b%b%d}%b'
+"""In order: where the record stands, in `event_id`; the ticket; how it came through; its times; where the
+record stands, in `source`; and the half that belongs to the decision."""
+
 HEADERS_KEPT = b'"headers_dropped":false'
 HEADERS_DROPPED = b'"headers_dropped":true'
 NOT_COPIED = ("ce_", "content-", "dlq.", "replay.", "__value_schema_id")  # each tells of the input's value
 CONTENT_TYPE = ("content-type", b"application/json")
 CE_TYPE = b"stream-classifier.ticket.labelled.v1"
 CE_SOURCE = b"/stream-classifier"
+TENANTS = 1024  # whose names are kept as they are written; a stream of more pays for each again
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999, the last that RFC 3339 can write. Later timestamps occur: of producers that
 count in microseconds."""
@@ -94,6 +100,8 @@ class EventWriter:
     questions: Sequence[str]
     _received: Rfc3339 = field(default_factory=Rfc3339)
     _labelled: Rfc3339 = field(default_factory=Rfc3339)
+    _times: tuple[int, int] | None = None  # of the last event; in a burst the next has the same
+    _times_utf8: bytes = b""
     _places: dict[tuple[str, int], tuple[bytes, bytes]] = field(default_factory=dict)
     _plain_manners: dict[tuple[str, bool], bytes] = field(default_factory=dict)
 
@@ -120,20 +128,23 @@ class EventWriter:
 
     def render(self, subject: Subject, constant: bytes) -> bytes:
         """The whole event. A record without a timestamp counts as received when it was labelled."""
-        return self._joined(
-            place=self._place(subject.topic, subject.partition),
-            offset=subject.offset,
-            part=b"" if subject.part is None else b"#%d" % subject.part,
-            ticket=_ticket(subject.ticket_id, subject.tenant, subject.revision),
-            manner=_manner(subject),
-            timestamp_ms=subject.timestamp_ms,
-            labelled_ms=subject.labelled_ms,
-            constant=constant,
+        place = self._place(subject.topic, subject.partition)
+        return EVENT % (
+            place[0],
+            subject.offset,
+            b"" if subject.part is None else b"#%d" % subject.part,
+            orjson.dumps(subject.ticket_id),
+            _name(subject.tenant),
+            b"null" if subject.revision is None else orjson.dumps(subject.revision),
+            _manner(subject),
+            self._told_times(subject.timestamp_ms, subject.labelled_ms),
+            place[1],
+            subject.offset,
+            constant,
         )
 
-    def render_plain(
+    def render_plain(  # noqa: PLR0917 - names would cost as much as looking all of it up
         self,
-        *,
         topic: str,
         partition: int,
         offset: int,
@@ -145,47 +156,30 @@ class EventWriter:
         constant: bytes,
     ) -> bytes:
         """The same for a record of one ticket of which a subject would say no more than this."""
-        manner = self._plain_manners.get((lane, truncated)) or self._plain_manner(lane, truncated)
-        return self._joined(
-            place=self._places.get((topic, partition)) or self._place(topic, partition),
-            offset=offset,
-            part=b"",
-            ticket=_ticket(ticket.ticket_id, ticket.tenant, ticket.revision),
-            manner=manner,
-            timestamp_ms=timestamp_ms,
-            labelled_ms=labelled_ms,
-            constant=constant,
+        place = self._places.get((topic, partition)) or self._place(topic, partition)
+        times = (timestamp_ms, labelled_ms)
+        return EVENT % (
+            place[0],
+            offset,
+            b"",
+            orjson.dumps(ticket.ticket_id),
+            _name(ticket.tenant),
+            b"null" if ticket.revision is None else orjson.dumps(ticket.revision),
+            self._plain_manners.get((lane, truncated)) or self._plain_manner(lane, truncated),
+            self._times_utf8 if self._times == times else self._told_times(*times),
+            place[1],
+            offset,
+            constant,
         )
 
-    def _joined(
-        self,
-        *,
-        place: tuple[bytes, bytes],
-        offset: int,
-        part: bytes,
-        ticket: bytes,
-        manner: bytes,
-        timestamp_ms: int,
-        labelled_ms: int,
-        constant: bytes,
-    ) -> bytes:
-        received_ms = timestamp_ms if timestamp_ms >= 0 else labelled_ms
-        return (
-            b'%b%d%b","schema_version":1,%b,%b"received_at":"%b","labelled_at":"%b","latency_ms":%d%b%d}%b'
-            % (
-                place[0],
-                offset,
-                part,
-                ticket,
-                manner,
-                self._received.utf8(received_ms),
-                self._labelled.utf8(labelled_ms),
-                latency_ms(timestamp_ms, labelled_ms),
-                place[1],
-                offset,
-                constant,
-            )
+    def _told_times(self, timestamp_ms: int, labelled_ms: int) -> bytes:
+        self._times = timestamp_ms, labelled_ms
+        self._times_utf8 = b'"received_at":"%b","labelled_at":"%b","latency_ms":%d' % (
+            self._received.utf8(timestamp_ms if timestamp_ms >= 0 else labelled_ms),
+            self._labelled.utf8(labelled_ms),
+            latency_ms(timestamp_ms, labelled_ms),
         )
+        return self._times_utf8
 
     def _place(self, topic: str, partition: int) -> tuple[bytes, bytes]:
         """What stands before the offset in `event_id`, and in `source`."""
@@ -215,8 +209,9 @@ class EventWriter:
         return manner
 
 
-def _ticket(ticket_id: str, tenant: str | None, revision: str | None) -> bytes:
-    return orjson.dumps({"ticket_id": ticket_id, "tenant": tenant, "revision": revision})[1:-1]
+@lru_cache(TENANTS)
+def _name(tenant: str | None) -> bytes:
+    return orjson.dumps(tenant)
 
 
 def _manner(subject: Subject) -> bytes:

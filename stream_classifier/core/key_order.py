@@ -23,29 +23,28 @@ Chain: TypeAlias = deque[E] | list[E]
 class KeyOrder(Generic[E]):
     """The order of one partition. `E` is compared by identity."""
 
-    _chains: dict[bytes, Chain[E]] = field(default_factory=dict)
+    chains: dict[bytes, Chain[E]] = field(
+        default_factory=dict
+    )  # by key; others only look whether one is there
     _answered: set[int] = field(default_factory=set)  # id() of entries that wait for their turn
 
-    def __contains__(self, key: bytes) -> bool:
-        return key in self._chains
-
     def __len__(self) -> int:
-        return sum(len(chain) for chain in self._chains.values())
+        return sum(len(chain) for chain in self.chains.values())
 
     def enter(self, key: bytes, entry: E) -> None:
         """A record of this key was delivered and waits for its answer."""
-        chain = self._chains.get(key)
+        chain = self.chains.get(key)
         if chain is None:
-            self._chains[key] = [entry]
+            self.chains[key] = [entry]
         elif isinstance(chain, list):
-            self._chains[key] = deque((*chain, entry))
+            self.chains[key] = deque((*chain, entry))
         else:
             chain.append(entry)
 
     def before(self, key: bytes, entry: E) -> list[E]:
         """The unanswered entries that stand before this one, oldest first."""
         ahead: list[E] = []
-        for other in self._chains.get(key, ()):
+        for other in self.chains.get(key, ()):
             if other is entry:
                 break
             if id(other) not in self._answered:
@@ -61,17 +60,17 @@ class KeyOrder(Generic[E]):
     def overtake(self, key: bytes, entry: E) -> list[E]:
         """Take this entry out of turn. Returned are those that its going lets out, itself not among
         them: it is the caller's to publish first."""
-        self._chains[key].remove(entry)
+        self.chains[key].remove(entry)
         self._answered.discard(id(entry))
         return self._release(key)
 
     def _release(self, key: bytes) -> list[E]:
-        chain = self._chains[key]
+        chain = self.chains[key]
         released: list[E] = []
         while chain and id(chain[0]) in self._answered:
             self._answered.discard(id(chain[0]))
             released.append(chain[0])
             del chain[0]
         if not chain:
-            del self._chains[key]
+            del self.chains[key]
         return released

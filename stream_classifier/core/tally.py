@@ -6,7 +6,7 @@ is declared as a `Measure`; `observe/` turns the declarations into Prometheus me
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -77,15 +77,6 @@ class Tally:
         if labels not in rows:
             rows[labels] = Histogram(measure.buckets, [0] * (len(measure.buckets) + 1))
         rows[labels].observe(value, times)
-
-    def observe_all(self, measure: Measure, values: Sequence[float], *labels: str) -> None:
-        """Enter many observations of one row at once."""
-        if not values:
-            return
-        self.observe(measure, values[0], *labels)
-        row = self.histograms[measure][labels]
-        for value in values[1:]:
-            row.observe(value)
 
     def gauge(self, measure: Measure, read: Callable[[], GaugeRows]) -> None:
         """Name the function that reads a gauge's rows, by label values, when somebody looks."""

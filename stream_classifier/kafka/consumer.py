@@ -9,6 +9,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from stream_classifier.kafka.group_client import GroupClient
 from stream_classifier.kafka.header_names import accept_any_header_name
+from stream_classifier.kafka.parsed import as_parsed, hand_out_parsed
 from stream_classifier.settings.kafka import Kafka
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ def new_consumer(settings: Kafka, client: dict[str, Any]) -> AIOKafkaConsumer:
     partition that was read before must not be left out up to its end.
     """
     accept_any_header_name()
+    hand_out_parsed()
     waiting = {
         "request_timeout_ms": round(request_s(settings) * 1000),
         "metadata_max_age_ms": METADATA_S * 1000,
@@ -45,6 +47,7 @@ def new_consumer(settings: Kafka, client: dict[str, Any]) -> AIOKafkaConsumer:
         rebalance_timeout_ms=round(settings.rebalance_timeout_s * 1000),
         partition_assignment_strategy=(RangePartitionAssignor,),
         fetch_max_bytes=FETCH_BYTES,
+        value_deserializer=as_parsed,
         **waiting,
     )
     join_s = settings.rebalance_timeout_s + JOIN_SLACK_S

@@ -6,11 +6,10 @@ up its partition for good. Here its batch is read again, slowly, with U+FFFD for
 name. Under that name it is published, since the producer can write no other; its value is untouched.
 
 aiokafka has no place for this, so `accept_any_header_name` puts a class of ours where its fetcher looks for
-its own. Nothing changes for other batches but one step of a generator a record.
+its own. Nothing changes for other batches, but that each is parsed in one go.
 """
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import aiokafka.consumer.fetcher
@@ -47,13 +46,10 @@ class Batch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
-        read = 0
         try:
-            for record in self._batch:
-                read += 1
-                yield record
+            return iter(list(self._batch))
         except UnicodeDecodeError:
-            yield from islice(_read_slowly(self._raw), read, None)
+            return _read_slowly(self._raw)
 
 
 class _Forgiving(bytearray):

@@ -12,7 +12,7 @@ Rules
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 import structlog
@@ -76,13 +76,17 @@ class Items:
     dead_letter_topic: str
     partitions: Callable[[str], int]
     tally: Tally
+    _straight: dict[str, int] = field(default_factory=dict)  # partitions of a topic that match the input's
 
     def event(
         self, partition: Partition, offset: int | None, key: bytes | None, value: bytes, headers: OwnHeaders
     ) -> Item:
         """A labelled event."""
-        number = self._number(self.output_topic, partition.number, key)
-        return Item(partition, offset, self.output_topic, number, key, value, headers)
+        topic = self.output_topic
+        number = partition.number
+        if number >= self._straight.get(topic, 0):
+            number = self._number(topic, number, key)
+        return Item(partition, offset, topic, number, key, value, headers)
 
     def dead_letter(
         self, partition: Partition, offset: int | None, key: bytes | None, value: bytes, headers: OwnHeaders
@@ -120,8 +124,10 @@ class Items:
 
     def _number(self, topic: str, number: int, key: bytes | None) -> int:
         count = self.partitions(topic)
-        if count == self.partitions(self.input_topic) and number < count:
-            return number
+        if count == self.partitions(self.input_topic):
+            self._straight[topic] = count
+            if number < count:
+                return number
         return number % count if key is None else (murmur2(key) & 0x7FFFFFFF) % count
 
 

@@ -66,19 +66,13 @@ class Line:
     def __post_init__(self) -> None:
         self.idle.set()
 
-    def put(self, item: Item) -> None:
-        """Take an item to send."""
-        if not self.items:  # else whoever serves the line has been told
-            self.idle.clear()
-            self.more.set()
-        self.items.append(item)
-
     def take(self) -> list[Item]:
         """The items of the next batch, those of closed partitions left out."""
         batch: list[Item] = []
         size_bytes = 0
-        while self.items and size_bytes < BATCH_BYTES and not (batch and self.alone):
-            item = self.items.popleft()
+        items = self.items
+        while items and size_bytes < BATCH_BYTES and not (batch and self.alone):
+            item = items.popleft()
             if item.partition.open:
                 batch.append(item)
                 size_bytes += item.size_bytes
@@ -167,7 +161,10 @@ class Outbox:
         if line is None:
             line = self._lines[name] = Line(*name)
             self._new_line.set()
-        line.put(item)
+        if not line.items:  # else whoever serves the line has been told
+            line.idle.clear()
+            line.more.set()
+        line.items.append(item)
 
     async def _serve(self, line: Line) -> None:
         while True:

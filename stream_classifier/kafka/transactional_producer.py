@@ -16,6 +16,7 @@ Rules
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import structlog
@@ -31,7 +32,7 @@ from aiokafka.errors import (
 
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.kafka.items import TOO_LARGE
-from stream_classifier.kafka.producer import BATCH_BYTES, REQUEST_TIMEOUT_S, Sendable
+from stream_classifier.kafka.producer import BATCH_BYTES, REQUEST_TIMEOUT_S, Sendable, fill
 
 log = structlog.get_logger(__name__)
 
@@ -175,15 +176,12 @@ class TransactionalProducer:
 
     def _batches(self, records: Sequence[Sendable]) -> list[Any]:
         """These records as batches of the client."""
-        batches = []
-        batch = None
-        for key, value, headers in records:
-            if batch is None or batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
-                batch = self._producer.create_batch()
-                batches.append(batch)
-                batch.append(timestamp=None, key=key, value=value, headers=headers)
-        for batch in batches:
+        batches, filled = [], 0
+        while filled < len(records):
+            batch = self._producer.create_batch()
+            filled += fill(batch, islice(records, filled, None))
             batch.close()
+            batches.append(batch)
         return batches
 
     def _ended(self) -> "asyncio.Future[None]":

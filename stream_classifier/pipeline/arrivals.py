@@ -4,8 +4,9 @@ This is the hot path. A ticket that the cache knows gets no task, no future, no 
 poll to the producer in one pass, and is counted once a poll.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from stream_classifier.core import measures
@@ -28,6 +29,7 @@ from stream_classifier.pipeline.storm_watch import StormWatch
 from stream_classifier.pipeline.updates import Fate, Updates
 
 RECORD_OVERHEAD_BYTES = 70  # what a record takes on the wire beside its key and value, about
+BULK, URGENT = Lane.BULK, Lane.URGENT  # to look a member up costs as much as a call
 
 
 class Knowledge(Protocol):
@@ -68,17 +70,17 @@ class Arrivals:
         """Take one poll's records of a partition, in delivery order."""
         if partition not in self._partitions:
             self._begin(partition)
-        ledger = partition.ledger
-        for record in records:
-            value = record.value
-            size_bytes = RECORD_OVERHEAD_BYTES + len(value or b"") + len(record.key or b"")
-            if not ledger.enter(record.offset, size_bytes):
-                self.tally.add(measures.PASSED_OVER, "already_done")
-            elif value is None:
-                ledger.done((record.offset,))
-                self.tally.add(measures.PASSED_OVER, "tombstone")
+        read, leaves_at_once = self.reader.read, self._leaves_at_once
+        for record, value in self._entered(partition, records):
+            try:
+                tickets = read(value, record.headers)
+            except NotATicket as fault:
+                reject(self.departures, partition, record, value, fault)
+            except PassedOver as passed:
+                self._pass_over(partition, record, passed)
             else:
-                self._take_value(partition, record, value)
+                if len(tickets) > 1 or not leaves_at_once(partition, record, tickets[0]):
+                    self._wait(partition, record, tickets)
         self.tally.add(measures.RECORDS, n=len(records))
         self.departures.end_of_poll()
         self.storms.end_of_poll()
@@ -109,17 +111,19 @@ class Arrivals:
             self.asking.withdraw_unwanted()
             self._partitions = kept
 
-    def _take_value(self, partition: Partition, record: Record, value: bytes) -> None:
-        try:
-            tickets = self.reader.read(value, record.headers)
-        except NotATicket as fault:
-            reject(self.departures, partition, record, value, fault)
-            return
-        except PassedOver as passed:
-            self._pass_over(partition, record, passed)
-            return
-        if len(tickets) > 1 or not self._leaves_at_once(partition, record, tickets[0]):
-            self._wait(partition, record, tickets)
+    def _entered(self, partition: Partition, records: Sequence[Record]) -> Iterator[tuple[Record, bytes]]:
+        """Each record that needs work, with its value, as it is entered in the ledger."""
+        ledger = partition.ledger
+        enter = ledger.enter
+        for record in records:
+            offset, value = record.offset, record.value
+            if not enter(offset, RECORD_OVERHEAD_BYTES + len(value or b"") + len(record.key or b"")):
+                self.tally.add(measures.PASSED_OVER, "already_done")
+            elif value is None:
+                ledger.done((offset,))
+                self.tally.add(measures.PASSED_OVER, "tombstone")
+            else:
+                yield record, value
 
     def _pass_over(self, partition: Partition, record: Record, passed: PassedOver) -> None:
         """What the record holds is nothing to classify, or some elements of its array are not."""
@@ -139,8 +143,8 @@ class Arrivals:
         prepared = self.preparer(ticket)
         if not self.corrections.empty and self.corrections.verdict(prepared.digest, ticket.tenant):
             return False
-        lane = Lane.BULK if self.triage.rule(ticket, prepared.keyword) is None else Lane.URGENT
-        known = self._known(prepared, lane)
+        lane = BULK if self.triage.rule(ticket, prepared.keyword) is None else URGENT
+        known = self.knowledge.peek(prepared.bulk_key) or self._known(prepared, lane)
         if known is None or self.departures.holds(partition, record.key):
             return False
         if self.updates.skips:
@@ -151,11 +155,9 @@ class Arrivals:
                 self.departures.pass_over_known(partition, record, ticket)
                 self.storms.note(prepared.digest)
                 return True
-        self.departures.publish_known(
-            partition, record, ticket=ticket, prepared=prepared, lane=lane, known=known
-        )
+        self.departures.publish_known(partition, record, ticket, prepared, lane, known)
         if self.refreshing is not None:
-            self.refreshing.hit(prepared, ticket.tenant, known)
+            self.refreshing.hit(prepared, ticket.tenant, known, partial(self.preparer.utf8_of, ticket))
         self.storms.note(prepared.digest)
         return True
 
@@ -190,7 +192,8 @@ class Arrivals:
             self.departures.overtakes_unread(delivery)
         parts = range(len(tickets)) if len(tickets) > 1 else (None,)
         delivery.tickets = [
-            waiting_of(delivery, t, p, part) for t, p, part in zip(tickets, prepared, parts, strict=True)
+            waiting_of(delivery, t, p, self.preparer.utf8_of(t), part)
+            for t, p, part in zip(tickets, prepared, parts, strict=True)
         ]
         if self.departures.key_order and record.key is not None:
             partition.order.enter(record.key, delivery)
@@ -232,7 +235,7 @@ class Arrivals:
         if known is not None:
             self.tally.add(measures.CACHE, self.cache_name, "hit")
         if known is not None and self.refreshing is not None:
-            self.refreshing.hit(prepared, waiting.tenant, known)
+            self.refreshing.hit(prepared, waiting.tenant, known, lambda: waiting.utf8)
         return known
 
     def _settle_or_ask(self, waiting: Waiting, known: Known | None) -> None:

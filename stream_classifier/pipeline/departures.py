@@ -20,7 +20,6 @@ from stream_classifier.core.event import (
     cloud_event_headers,
     copied_headers,
     event_id,
-    latency_ms,
 )
 from stream_classifier.core.journey import Decision, Delivery, Headers, OwnHeaders, Partition, Waiting
 from stream_classifier.core.known import Known
@@ -95,19 +94,19 @@ class Departures:
 
     def holds(self, partition: Partition, key: bytes | None) -> bool:
         """Whether an earlier record of this key is still on its way."""
-        return self.key_order and key is not None and key in partition.order
+        return self.key_order and key is not None and key in partition.order.chains
 
-    def publish_known(
+    def publish_known(  # noqa: PLR0917 - names would cost as much as the call
         self,
         partition: Partition,
         record: Record,
-        *,
         ticket: Ticket,
         prepared: Prepared,
         lane: Lane,
         known: Known,
     ) -> None:
         """The hot path: a ticket that the cache knows, with nothing before it."""
+        offset, timestamp_ms, came = record.offset, record.timestamp, record.headers
         labelled_ms = self.wall_ms()
         if known.rendered is None:
             known.rendered = self.writer.constant(from_cache(known), prepared.digest)
@@ -116,36 +115,36 @@ class Departures:
             updates is not None
             and (updates.skips or ticket.revision is not None)
             and updates.leaves_known(
-                partition, record.offset, ticket=ticket, prepared=prepared, lane=lane, model=known.model
+                partition, offset, ticket=ticket, prepared=prepared, lane=lane, model=known.model
             )
         )
-        if record.headers or superseded or self.tracing is not None or self.telling.has_line(lane):
+        if came or superseded or self.tracing is not None or lane in self.telling.told_lanes:
             subject = _known_subject(
                 partition, record, ticket, prepared, lane=lane, labelled_ms=labelled_ms, superseded=superseded
             )
             event = self.writer.render(subject, known.rendered)
-            headers = _headers(record.headers, subject)
+            headers = _headers(came, subject)
             if self.tracing is not None:
                 headers = self.tracing.leaves(
-                    partition, subject, from_cache(known), came=record.headers, headers=headers
+                    partition, subject, from_cache(known), came=came, headers=headers
                 )
-            if self.telling.has_line(lane):
+            if lane in self.telling.told_lanes:
                 self.telling.say_known(subject)
         else:
             event = self.writer.render_plain(
-                topic=partition.topic,
-                partition=partition.number,
-                offset=record.offset,
-                ticket=ticket,
-                lane=lane,
-                truncated=prepared.truncated,
-                timestamp_ms=record.timestamp,
-                labelled_ms=labelled_ms,
-                constant=known.rendered,
+                partition.topic,
+                partition.number,
+                offset,
+                ticket,
+                lane,
+                prepared.truncated,
+                timestamp_ms,
+                labelled_ms,
+                known.rendered,
             )
             headers = PLAIN_HEADERS
-        self.outbox.publish(partition, record.offset, record.key, event, headers)
-        self.telling.known(lane, latency_ms(record.timestamp, labelled_ms), prepared.tokens)
+        self.outbox.publish(partition, offset, record.key, event, headers)
+        self.telling.known[lane].append((timestamp_ms, labelled_ms, prepared.tokens))
 
     def end_of_poll(self) -> None:
         """Count what left at once, and the tokens of what will never leave."""

@@ -13,22 +13,24 @@ def delivery_of(partition: Partition, record: Record, lane: Lane, now: float) ->
         partition=partition,
         offset=record.offset,
         key=record.key,
-        headers=record.headers,
+        headers=tuple(record.headers),  # the client's own list takes room even where it is empty
         timestamp_ms=record.timestamp,
         read_at=now,
         lane=lane,
     )
 
 
-def waiting_of(delivery: Delivery, ticket: Ticket, prepared: Prepared, part: int | None) -> Waiting:
-    """One of its tickets; `part` is its place where there are several."""
+def waiting_of(
+    delivery: Delivery, ticket: Ticket, prepared: Prepared, utf8: bytes, part: int | None
+) -> Waiting:
+    """One of its tickets; `utf8` is its text, `part` its place where there are several."""
     return Waiting(
         delivery=delivery,
         part=part,
         ticket_id=ticket.ticket_id,
         tenant=ticket.tenant,
         revision=ticket.revision,
-        utf8=prepared.utf8,
+        utf8=utf8,
         text_digest=prepared.digest,
         tokens=prepared.tokens,
         truncated=prepared.truncated,

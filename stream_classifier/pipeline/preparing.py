@@ -1,9 +1,12 @@
 """From a ticket to what every later step needs of its text: worked out once per text, then remembered.
 
-Repeats are common and normalising is the dearest step of the hot path, so the result is kept by the raw
-text in a memo of bounded size.
+Repeats are common and normalising is the dearest step of the hot path, so results are kept, in two memos of
+bounded size. One keeps those of the last thousands of texts by the raw texts themselves, which costs least to
+look up. Behind it another has ten times as many, by digests of the raw texts. Neither holds what the model
+sees: who needs that asks for it (`utf8_of`), and of a ticket that was just prepared it is still there.
 """
 
+import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from sys import getsizeof
@@ -15,16 +18,22 @@ from stream_classifier.core.text import model_text, normalise, text_digest
 from stream_classifier.core.ticket import Ticket
 from stream_classifier.core.triage import Triage
 
-MEMO_ENTRIES = 16_384
-MEMO_BYTES = 32 * 1024 * 1024  # half of what may be in flight: repeats come close together
-ENTRY_OVERHEAD_BYTES = 700  # keys, digest and objects beside the text itself
+RECENT_ENTRIES = 8_192  # by raw texts: the more there are, the less of them a processor's cache holds
+RECENT_BYTES = 16 * 1024 * 1024  # a quarter of what may be in flight: repeats come close together
+KEPT_ENTRIES = 65_536  # by digests
+KEPT_BYTES = 32 * 1024 * 1024
+RAW_BYTES = 300  # of a raw text's entry: its tuple and subject, beside the body
+ENTRY_BYTES = 500  # keys, digests and objects; what fallbacks and a long keyword add is little beside it
+
+Raw = tuple[str, str, str, tuple[tuple[str, str], ...], str | None]
+"""All of a ticket that its text and keys come of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A text, ready to be known or asked. `keyword` is the triage keyword found in it, if any."""
+    """A text, ready to be known or asked. `tokens` is 0 only where there is no text; `keyword` is the triage
+    keyword found in it, if any."""
 
-    utf8: bytes  # what the model sees: stripped, masked, cut
     digest: str
     bulk_key: bytes
     urgent_key: bytes
@@ -60,35 +69,54 @@ class Preparer:
         self._isolate_tenants = isolate_tenants
         self._redact = redact
         self._redactor = Redactor(redact) if redact else None
-        self._memo: Memo[tuple[object, ...], Prepared] = Memo(max_entries=MEMO_ENTRIES, max_bytes=MEMO_BYTES)
+        self._recent: Memo[Raw, Prepared] = Memo(max_entries=RECENT_ENTRIES, max_bytes=RECENT_BYTES)
+        self._kept: Memo[tuple[object, ...], Prepared] = Memo(max_entries=KEPT_ENTRIES, max_bytes=KEPT_BYTES)
+        self._last: tuple[Ticket, str] | None = None  # the ticket that was prepared last, and its text
 
     def __call__(self, ticket: Ticket) -> Prepared:
         tenant = ticket.tenant if self._isolate_tenants else None
         raw = (ticket.subject, ticket.body, ticket.body_format, ticket.context, tenant)
-        prepared = self._memo.get(raw)
+        prepared = self._recent.get(raw)
         if prepared is None:
-            prepared = self._prepare(ticket, tenant)
-            size_bytes = getsizeof(prepared.utf8) + getsizeof(ticket.body) + ENTRY_OVERHEAD_BYTES
-            self._memo.put(raw, prepared, size_bytes)
+            prepared = self._kept_or_prepared(ticket, raw)
+            self._recent.put(raw, prepared, getsizeof(ticket.body) + RAW_BYTES)
+        return prepared
+
+    def _kept_or_prepared(self, ticket: Ticket, raw: Raw) -> Prepared:
+        subject, body, *others = raw  # with the subject's length, so that no two texts give the same bytes
+        texts = f"{len(subject)} {subject}{body}".encode(errors="surrogatepass")
+        digests = (hashlib.sha256(texts).digest(), *others)
+        prepared = self._kept.get(digests)
+        if prepared is None:
+            prepared = self._prepare(ticket, raw[-1])
+            self._kept.put(digests, prepared, ENTRY_BYTES)
         return prepared
 
     def keyword_of(self, ticket: Ticket) -> str | None:
         """The triage keyword in its text, and nothing else: for a ticket of which no more may be needed."""
         if not self._triage.has_keywords:
             return None
-        text, _ = model_text(ticket, self._max_chars, self._left_out, self._redactor)
-        return self._triage.keyword_in(text)
+        return self._triage.keyword_in(self._text(ticket)[0])
+
+    def utf8_of(self, ticket: Ticket) -> bytes:
+        """What the model sees of it: stripped, masked, cut."""
+        if self._last is not None and self._last[0] is ticket:
+            return self._last[1].encode()
+        return self._text(ticket)[0].encode()
+
+    def _text(self, ticket: Ticket) -> tuple[str, bool]:
+        return model_text(ticket, self._max_chars, self._left_out, self._redactor)
 
     def _prepare(self, ticket: Ticket, tenant: str | None) -> Prepared:
-        text, truncated = model_text(ticket, self._max_chars, self._left_out, self._redactor)
+        text, truncated = self._text(ticket)
+        self._last = ticket, text
         normalised = normalise(text)
         bulk_key = self._bulk_keys.key(normalised, tenant)
-        urgent_key = self._urgent_keys.key(normalised, tenant)
+        one_model = self._urgent_keys is self._bulk_keys
         return Prepared(
-            utf8=text.encode(),
             digest=text_digest(normalised, self._redact),
             bulk_key=bulk_key,
-            urgent_key=bulk_key if urgent_key == bulk_key else urgent_key,  # one object for one model
+            urgent_key=bulk_key if one_model else self._urgent_keys.key(normalised, tenant),
             fallback_keys=tuple(keys.key(normalised, tenant) for keys in self._fallback_keys),
             tokens=self._estimate(text),
             truncated=truncated,

@@ -18,13 +18,13 @@ class Refreshing:
     model: str
     clock: Callable[[], float]
 
-    def hit(self, prepared: Prepared, tenant: str | None, known: Known) -> None:
-        """A ticket was answered by this entry."""
+    def hit(self, prepared: Prepared, tenant: str | None, known: Known, utf8: Callable[[], bytes]) -> None:
+        """A ticket was answered by this entry; `utf8` gives its text."""
         if known.model == self.model and due(known, self.clock()):
             ask = Ask(
                 key=prepared.bulk_key,
                 lane=Lane.BULK,
-                utf8=prepared.utf8,
+                utf8=utf8(),
                 tokens=prepared.tokens,
                 asked_at=0.0,  # nobody waits for it
                 tenant=tenant,

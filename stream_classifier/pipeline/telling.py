@@ -4,6 +4,8 @@ Known tickets are counted once a poll, since they come by the ten thousand a sec
 each that a person must look at has its line; all others only where the log is at `debug`.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
@@ -11,12 +13,15 @@ import structlog
 
 from stream_classifier.core import measures
 from stream_classifier.core.answer import DecidedBy, Lane
-from stream_classifier.core.event import Subject, event_id
+from stream_classifier.core.event import Subject, event_id, latency_ms
 from stream_classifier.core.journey import Decision, Partition
 from stream_classifier.core.prices import SingleCalls
 from stream_classifier.core.tally import Tally
 
 log = structlog.get_logger(__name__)
+
+KnownTicket = tuple[int, int, int]
+"""The record's timestamp and when its event was handed over, both in ms, and the tokens of its text."""
 
 TOLD_CHARS = 200  # of a ticket's id in a line: a producer may put any text there
 
@@ -37,23 +42,17 @@ class Told(TypedDict):
 @dataclass(slots=True, kw_only=True)
 class Telling:
     """`single_calls` says what one call a ticket would cost; `each` says whether every ticket has its
-    line."""
+    line. Into `known` goes, by lane, each ticket that left at once: `end_of_poll` counts them."""
 
     tally: Tally
     cache_name: str
     single_calls: SingleCalls
     each: bool
-    _known_s: dict[Lane, list[float]] = field(default_factory=lambda: {lane: [] for lane in Lane})
-    _known_tokens: int = 0
+    told_lanes: frozenset[str] = field(init=False)  # those of which each ticket has its line in the log
+    known: dict[Lane, list[KnownTicket]] = field(default_factory=lambda: {lane: [] for lane in Lane})
 
-    def has_line(self, lane: str) -> bool:
-        """Whether each ticket of this lane has its line in the log."""
-        return self.each or lane == Lane.URGENT
-
-    def known(self, lane: Lane, latency_ms: int, tokens: int) -> None:
-        """A ticket left that the cache knew; counted by `end_of_poll`."""
-        self._known_s[lane].append(latency_ms / 1000)
-        self._known_tokens += tokens
+    def __post_init__(self) -> None:
+        self.told_lanes = frozenset(Lane) if self.each else frozenset({Lane.URGENT})
 
     def say_known(self, subject: Subject) -> None:
         """The line of a ticket that the cache knew."""
@@ -65,18 +64,20 @@ class Telling:
             log.debug("ticket_unchanged", event_id=f"{partition}:{offset}", ticket_id=ticket_id)
 
     def end_of_poll(self) -> None:
-        """Count what `known` has put by."""
-        tickets = sum(map(len, self._known_s.values()))
-        if not tickets:
-            return
-        self.tally.add(measures.CACHE, self.cache_name, "hit", n=tickets)
-        for lane, latencies_s in self._known_s.items():
-            self.tally.add(measures.TICKETS, lane, n=len(latencies_s))
-            self.tally.add(measures.EVENTS, lane, "labelled", DecidedBy.CACHE, "", n=len(latencies_s))
-            self.tally.observe_all(measures.LATENCY, latencies_s, lane)
-            latencies_s.clear()
-        self._single_cost(self._known_tokens, tickets)
-        self._known_tokens = 0
+        """Count what was put into `known`."""
+        for lane, tickets in self.known.items():
+            if tickets:
+                self._count_known(lane, tickets)
+                tickets.clear()
+
+    def _count_known(self, lane: Lane, tickets: Sequence[KnownTicket]) -> None:
+        self.tally.add(measures.CACHE, self.cache_name, "hit", n=len(tickets))
+        self.tally.add(measures.TICKETS, lane, n=len(tickets))
+        self.tally.add(measures.EVENTS, lane, "labelled", DecidedBy.CACHE, "", n=len(tickets))
+        timestamps_ms, labelled_ms, tokens = zip(*tickets, strict=True)
+        for times_ms, n in Counter(zip(timestamps_ms, labelled_ms, strict=True)).items():  # in a burst few
+            self.tally.observe(measures.LATENCY, latency_ms(*times_ms) / 1000, lane, times=n)
+        self._single_cost(sum(tokens), len(tickets))
 
     def decided(self, subject: Subject, decision: Decision, tokens: int) -> None:
         """A ticket left that had waited for its decision."""
@@ -97,7 +98,7 @@ class Telling:
                 batch_id=decision.batch_id,
                 attempts=decision.attempts,
             )
-        if self.has_line(subject.lane):
+        if subject.lane in self.told_lanes:
             self._say(subject, decision)
 
     def _single_cost(self, tokens: int, tickets: int) -> None:

@@ -109,7 +109,7 @@ async def explain(
         place
         for ticket, ready in zip(tickets, prepared, strict=True)
         for place in _places(ticket, ready)
-        if ready.utf8  # an empty text has no correction
+        if ready.tokens  # an empty text has no correction
     }
     corrected = await corrections(places) if places else InspectedCorrections()
     return Explanation(
@@ -154,7 +154,7 @@ class Explainer:
     def _ticket(
         self, ticket: Ticket, prepared: Prepared, lane: Lane, rule: str | None, found: Found
     ) -> Explained:
-        builder, text = self._builder, prepared.utf8.decode()
+        builder, text = self._builder, self.preparer.utf8_of(ticket).decode()
         settings = builder.settings.ticket
         whole, _ = model_text(ticket, UNCUT)
         stripped, _ = model_text(ticket, UNCUT, settings.strip)

@@ -19,11 +19,12 @@ def new_preparer(
 ) -> Preparer:
     """Prepares tickets' texts. `models` are the lanes' first ones; `estimate` gives a text's tokens."""
     fallbacks = settings.llm.fallback_models
+    makers = {model: key_maker(settings, prompt_digest, model) for model in (*models.values(), *fallbacks)}
     return Preparer(
         triage=triage,
-        bulk_keys=key_maker(settings, prompt_digest, models[Lane.BULK]),
-        urgent_keys=key_maker(settings, prompt_digest, models[Lane.URGENT]),
-        fallback_keys=[key_maker(settings, prompt_digest, model) for model in fallbacks],
+        bulk_keys=makers[models[Lane.BULK]],
+        urgent_keys=makers[models[Lane.URGENT]],
+        fallback_keys=[makers[model] for model in fallbacks],
         estimate=estimate,
         max_chars=settings.ticket.max_chars,
         left_out=settings.ticket.strip,

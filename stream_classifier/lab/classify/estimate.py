@@ -63,6 +63,7 @@ class _Text(NamedTuple):
 
     lane: Lane
     prepared: Prepared
+    utf8: bytes
     group: Hashable
     rows: int
     row_bytes: int
@@ -107,7 +108,7 @@ class Estimator:
             self._row_bytes += ROW_OVERHEAD_BYTES + len(row.value or b"")
             for text in self._texts(row):
                 self._compare(text.prepared)
-                if not text.prepared.utf8:
+                if not text.utf8:
                     self.estimate.no_text += 1
                 elif any(key[:KEY_BYTES] in self._seen for key in _keys(text)):
                     self.estimate.repeated += 1
@@ -129,7 +130,10 @@ class Estimator:
         rules = (self._triage.rule(t, p.keyword) for t, p in zip(tickets, prepared, strict=True))
         lane = Lane.BULK if all(rule is None for rule in rules) else Lane.URGENT
         read = self.estimate.rows, self._row_bytes
-        return [_Text(lane, ready, self._group(t), *read) for t, ready in zip(tickets, prepared, strict=True)]
+        return [
+            _Text(lane, ready, self._preparer.utf8_of(t), self._group(t), *read)
+            for t, ready in zip(tickets, prepared, strict=True)
+        ]
 
     def _group(self, ticket: Ticket) -> Hashable:
         return ticket.tenant if self._settings.batch.isolate_tenants else None
@@ -161,7 +165,7 @@ class Estimator:
             tokens=text.prepared.tokens,
             waiting=[self._lanes.now],
             group=text.group,
-            alone=gives_orders(text.prepared.utf8.decode()),
+            alone=gives_orders(text.utf8.decode()),
         )
         self._lanes.ask(flight, self._lanes.now)
         self._line.append((text, flight))

@@ -44,7 +44,7 @@ def questions(configuration: Configuration, rows: Sequence[GoldRow]) -> list[Que
                 key=_key(configuration, lane, ask_key),
                 ask_key=ask_key,
                 lane=lane,
-                text=prepared.utf8.decode(),
+                text=preparer.utf8_of(ticket).decode(),
                 digest=prepared.digest,
             )
         question.rows.append(row)

@@ -114,7 +114,7 @@ class Survey:
             self.first_refused.append(sentence)
 
     def _add(self, ticket: Ticket, prepared: Prepared, came: Came, *, urgent: bool) -> None:
-        text = prepared.utf8.decode()
+        text = self.parts.preparer.utf8_of(ticket).decode()
         traits = Trait.URGENT if urgent else Trait(0)
         if not text:
             traits |= Trait.EMPTY
