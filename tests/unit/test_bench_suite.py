@@ -13,7 +13,7 @@ from benchmarks.figures import Figure, Findings
 from benchmarks.suite import SUITE, Benchmark, Outcome
 from tests.unit.test_measured import MACHINE
 
-NOT_BENCHMARKS = {"all", "document", "list"}
+NOT_BENCHMARKS = {"all", "document", "list", "sizing"}
 ONE, TWO, THREE = (Benchmark(name=name, minutes=minutes) for name, minutes in (("a", 1), ("b", 2), ("c", 3)))
 
 
