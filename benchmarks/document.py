@@ -82,8 +82,8 @@ def _median(match: re.Match[str], found: Read) -> str:
         return match[0]
     if not of.whole:
         raise OperatorFault(
-            f"docs/measured/{name}.json is of a run that was cut short or had another size than the usual "
-            f"one: a sentence cannot say so. Measure it whole: python -m benchmarks all --only {name}"
+            f"docs/measured/{name}.json is of a run that was cut short or was not of the usual size: "
+            f"a sentence cannot say so. Measure it whole: python -m benchmarks all --only {name}"
         )
     for each in of.benchmarks[findings].figures if findings in of.benchmarks else ():
         if each.name == figure:
