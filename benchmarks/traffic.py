@@ -31,8 +31,8 @@ SHARES: Mapping[str, float] = {
     "not_a_ticket": 0.0001,
     "tombstone": 0.0001,
 }
-"""The rest, 98 %, are known texts. From 10,000 tickets a second on these shares fill whatever the service keeps
-of bounded size (50,000 tickets' revisions are the most) within ten minutes."""
+"""The rest, 98 %, are known texts. From 10,000 tickets a second on these shares fill whatever the service
+keeps of bounded size (50,000 tickets' revisions are the most) within ten minutes."""
 FLAWED: Mapping[str, bytes | None] = {
     "no_text": b'{"ticket_id":"without a text"}',
     "not_json": b"{",
