@@ -24,14 +24,15 @@ KNOWN_TEXTS = 2_000
 SHARES: Mapping[str, float] = {
     "new": 0.008,  # a text that nobody has asked about
     "repeat": 0.001,  # the newest of these again, while it is being asked
-    "revised": 0.005,  # a known text, by a ticket that says its revision
+    "revised": 0.01,  # a known text, by a ticket that says its revision
     "urgent": 0.0002,
     "no_text": 0.0001,
     "not_json": 0.0001,
     "not_a_ticket": 0.0001,
     "tombstone": 0.0001,
 }
-"""The rest, 98.5 %, are known texts."""
+"""The rest, 98 %, are known texts. From 10,000 tickets a second on these shares fill whatever the service
+keeps of bounded size (50,000 tickets' revisions are the most) within ten minutes."""
 FLAWED: Mapping[str, bytes | None] = {
     "no_text": b'{"ticket_id":"without a text"}',
     "not_json": b"{",
