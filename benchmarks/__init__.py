@@ -5,7 +5,7 @@ The claims:
     hot_path    tickets that the cache knows, against the bare consume-and-produce loop
     goodput     a backlog through a slow provider, against the ideal schedule of the same calls
     article     the case that this project starts from, against its own code (`article_code`)
-    urgent      an urgent ticket's time, with and without 10,000 bulk tickets before it
+    urgent      an urgent ticket's time behind backlogs, a used-up limit, a storm, a million unread
     delivery    both delivery modes: known tickets a second, and an urgent ticket's time
     limits      an account's limits, used up and kept, by one replica and by four that share it
     memory      the service's memory before a million tickets and a provider that is far too slow

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.desk import a_desk
 from benchmarks.figures import Figure, Findings, percentile
 from benchmarks.hot_path import made_ticket
 from benchmarks.kafka import Topics, committed, fill, fresh_topics
 from benchmarks.processes import Process, running, service, simulator
-from benchmarks.urgent import LATENCY_S, TOKENS_PER_S, WARM_UP, a_desk
+from benchmarks.urgent import LATENCY_S, TOKENS_PER_S, WARM_UP
 
 MODES = ("at-least-once", "exactly-once")
 COMMIT_INTERVAL_S = 0.1  # at-least-once tells its position this often: the resolution of its end

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.desk import Desk, a_desk
 from benchmarks.figures import Figure, Findings
 from benchmarks.kafka import PARTITIONS, Topics, fill, fresh_topics
 from benchmarks.limits_log import REQUESTS, TOKENS, UNTIL_S, Use, use_of
 from benchmarks.processes import Process, running, service, simulator
-from benchmarks.urgent import Desk, a_desk
 from stream_classifier.lab.made_tickets import made_tickets
 
 BURST_S = 10.0  # a provider evaluates its limits over short times; Azure says "1 or 10 seconds"

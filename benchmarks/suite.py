@@ -50,7 +50,7 @@ SUITE: Sequence[Benchmark] = (
     Benchmark(name="growth", minutes=14),
     Benchmark(name="goodput", minutes=33),
     Benchmark(name="article", minutes=4),
-    Benchmark(name="urgent", minutes=3),
+    Benchmark(name="urgent", minutes=7),
     Benchmark(name="limits", minutes=3),
     Benchmark(name="delivery", minutes=10),
     Benchmark(name="scrape", minutes=3),

@@ -10,12 +10,15 @@ from benchmarks.commands.running import JsonFile, app, run
 
 @app.command("urgent")
 def measure_urgent(
-    tickets: Annotated[int, typer.Option(min=100, help="Alone, and again behind the backlog.")] = 300,
-    backlog: Annotated[int, typer.Option(min=1, help="Bulk tickets before each.")] = 10_000,
+    tickets: Annotated[int, typer.Option(min=20, help="Urgent ones in each case, and as many beside.")] = 150,
+    unread: Annotated[int, typer.Option(min=1000, help="Beyond what may be in flight.")] = 1_000_000,
+    delivery: Annotated[
+        list[str] | None, typer.Option(help="As `kafka.delivery` (default: both, in turn)")
+    ] = None,
     json: JsonFile = None,
 ) -> None:
-    """An urgent ticket's time, with and without a backlog before it."""
-    size = urgent.Size(tickets=tickets, backlog=backlog)
+    """An urgent ticket's time behind backlogs, a used-up limit, a storm, a million unread."""
+    size = urgent.Size(tickets=tickets, unread=unread, modes=tuple(delivery or urgent.MODES))
     run({"urgent": lambda servers, directory: urgent.measure(servers, directory, size)}, json)
 
 

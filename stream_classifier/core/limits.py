@@ -9,7 +9,9 @@ Rules
   are never starved.
 * A call's tokens are estimated when it is sent and corrected when its usage is known. What never reached
   the provider is given back; what failed there was counted as a request.
-* Urgent calls have a stock that bulk cannot use up: they go at once, into debt, and bulk waits for it.
+* Urgent calls have a stock that bulk cannot use up: they go at once, into debt, and bulk waits for it. It
+  fills up with what they may use lastingly, which is half of the limits: so a burst is served from the stock,
+  and a steady stream of urgent calls never comes to its end.
 * A replica takes its share of the account: the fraction that its partitions are of all.
 * Limits that no setting names are learned from the headers; a header that is stricter than a setting holds.
 * What the headers say is left is the account's: other replicas and other programs have used of it, too.
@@ -20,6 +22,7 @@ Rules
 """
 
 from dataclasses import dataclass, field
+from math import inf
 
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.call import Outcome, RateHeaders, Signal
@@ -31,7 +34,10 @@ WINDOW_S = 60.0  # a minute's limit is whole again within a minute; a longer res
 MUCH, LITTLE = 0.75, 0.5  # parts of what the provider holds at once; between them our pace is right
 FASTER_MAX = 0.1  # makes up for late calls and for a guess that was too careful; the provider bounds the rest
 ROUNDING = 1e-6  # units; what rounding leaves is no reason to wait, and a clock cannot wait so short
-STOCK_REFILL_S = 30.0  # from none to all: a burst of urgent tickets every half minute finds its stock
+STOCK_REFILL_S = 30.0  # from none to all, at the slowest: a burst every half minute finds its stock
+URGENT_SHARE = (
+    0.5  # of the limits, which urgent calls may use lastingly before bulk's: bulk goes on beside them
+)
 PACE_MAX, PACE_MIN = 0.985, 0.5  # never quite all: a bucket that is always empty refuses at every jitter
 PACE_DOWN, PACE_UP = 0.97, 0.0005
 NEVER_ARRIVED = frozenset({Signal.UNREACHABLE})
@@ -129,14 +135,13 @@ class Limiter:
 
     def wait_s(self, lane: Lane, size: Size, now: float) -> float:
         """Seconds until a call of this size may go; 0 where it may go now."""
-        if lane is Lane.URGENT and self._in_stock(now):
-            return 0.0
         tokens_s = self.tokens.wait_s(self.charging.charge(size), self._part, now)
-        return max(self.requests.wait_s(1, self._part, now), tokens_s)
+        wait_s = max(self.requests.wait_s(1, self._part, now), tokens_s)
+        return min(wait_s, self._stock_wait_s(size, now)) if lane is Lane.URGENT else wait_s
 
     def reserve(self, lane: Lane, size: Size, now: float) -> Reservation:
         """A call of this size goes now."""
-        if lane is Lane.URGENT and self._in_stock(now):
+        if lane is Lane.URGENT and self._stock_wait_s(size, now) == 0:
             self._stock_used += 1
         charged = self.charging.charge(size)
         self.requests.take(1, self._part, now)
@@ -200,7 +205,18 @@ class Limiter:
         if rate.remaining_tokens is not None and (per_s := self.tokens.account_per_s):
             self.charging.left(rate.remaining_tokens, now, per_s)
 
-    def _in_stock(self, now: float) -> bool:
-        back = (now - self._stock_at) * self.stock / STOCK_REFILL_S
-        self._stock_used, self._stock_at = max(self._stock_used - back, 0.0), now
-        return self._stock_used + 1 <= self.stock
+    def _stock_wait_s(self, size: Size, now: float) -> float:
+        """Seconds until the stock holds a call of this size."""
+        if not self.stock:
+            return inf
+        per_s = max(self.stock / STOCK_REFILL_S, URGENT_SHARE * self._calls_per_s(size))
+        self._stock_used = max(self._stock_used - (now - self._stock_at) * per_s, 0.0)
+        self._stock_at = now
+        missing = self._stock_used + 1 - self.stock
+        return missing / per_s if missing > ROUNDING else 0.0
+
+    def _calls_per_s(self, size: Size) -> float:
+        """How many calls of this size the limits let through; 0 where none is known, and nothing waits."""
+        needs = ((self.requests, 1), (self.tokens, max(self.charging.charge(size), 1)))
+        rates = ((bucket.rate_per_s(self._part), units) for bucket, units in needs)
+        return min((rate / units for rate, units in rates if rate), default=0.0)

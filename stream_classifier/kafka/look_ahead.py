@@ -1,14 +1,14 @@
-"""A second reader, which looks for urgent records beyond what was read while the first one rests at its
-bounds.
+"""A second reader, which looks for urgent records beyond what was read, where the first one rests or is slow.
 
 Behind a backlog that is larger than what may be in flight an urgent record would wait until the reading
-comes to it, for hours perhaps. This reader goes on from where the first one rests, holds nothing but the
-urgent records that it finds, and follows the partitions to their ends.
+comes to it, for hours perhaps. This reader goes on from where the first one is, holds nothing but the urgent
+records that it finds, and follows the partitions to their ends.
 
 Rules
 -----
-* It begins where reading rests at its bounds, and ends when the reading has come to where it is. Until then
-  there is no connection and no cost.
+* It looks ahead while reading rests at its bounds, or takes in much that must be asked for, ten times as
+  slowly as what is known. Else it rests, and ends when the reading has come to where it is: without such a
+  backlog there is no connection and no cost.
 * It belongs to no group and commits nothing. What it takes is entered in the partition's ledger, and stands
   in its commits.
 * Whatever happens to it, the first reader goes on: it is begun anew after a while. A record is either taken
@@ -35,12 +35,15 @@ from stream_classifier.core.tally import Tally
 from stream_classifier.kafka.assignment import Assignment
 from stream_classifier.kafka.consumer import leave, request_s
 from stream_classifier.kafka.header_names import accept_any_header_name
+from stream_classifier.kafka.lag import Lag
+from stream_classifier.kafka.turns import Turns
 from stream_classifier.kafka.unread import Reader, Unread
 from stream_classifier.settings.kafka import Kafka
 
 log = structlog.get_logger(__name__)
 
-LOOK_S = 0.25  # how soon it is noticed that reading rests
+LOOK_S = 0.05  # how soon it is noticed that reading rests or is slow
+FAR_RECORDS = 500  # unread: fewer are read within a tenth of a second, slowly too
 POLL_MS = 250  # while there is nothing to read; what comes is handed over at once
 POLL_RECORDS = 250  # a millisecond to take them out of what was fetched
 SLICE_S = 0.003  # of work at a time: what an urgent ticket's other steps may wait for it
@@ -71,6 +74,8 @@ class First(Protocol):
     client: dict[str, Any]
     assignment: Assignment
     backpressure: Backpressure
+    lag: Lag
+    turns: Turns
     reader: Reader | None
     tally: Tally
 
@@ -121,9 +126,15 @@ class LookAhead:
     def _is_wanted(self) -> bool:
         if not (self.first.reading() and self.first.assignment.taking and self.first.assignment.partitions):
             return False
-        if self.first.backpressure.full or any(self.ahead().values()):
+        if self._is_far_behind() or any(self.ahead().values()):
             self._wanted_at = self.first.now()
         return self._wanted_at > 0 and self.first.now() - self._wanted_at < LINGER_S
+
+    def _is_far_behind(self) -> bool:
+        """Whether what stands beyond would have to wait for the first reader."""
+        if self.first.backpressure.full:
+            return True
+        return self.first.turns.slow and self.first.lag.unread() > FAR_RECORDS
 
     async def _look(self) -> None:
         consumer = (self.new_consumer or _consumer)(self.first)
@@ -160,15 +171,12 @@ class LookAhead:
     def _steer(self, consumer: AIOKafkaConsumer) -> None:
         """Have those rest where nothing is to be looked for, or for which there is no room; none behind the
         first reader."""
-        rest = self.unread.waiting()
+        rest, far = self.unread.waiting(), self._is_far_behind()
         for tp, partition in self.first.assignment.partitions.items():
-            behind = partition.ledger.next_offset - self._places[tp]
-            if behind > 0 and self.first.backpressure.full:
+            if not (far and self._has_room(partition)):
+                rest.add(tp)
+            elif self._places[tp] < partition.ledger.next_offset:
                 self._go_to(consumer, tp, partition.ledger.next_offset)
-            elif behind >= 0 and not self.first.backpressure.full:
-                rest.add(tp)
-            if not self._has_room(partition):
-                rest.add(tp)
         paused = consumer.paused()
         if to_pause := rest - paused:
             consumer.pause(*to_pause)

@@ -20,10 +20,7 @@ from typing import Any, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import (
-    IllegalStateError,
-    KafkaError,
-)
+from aiokafka.errors import IllegalStateError, KafkaError
 
 from stream_classifier.core.backpressure import Backpressure
 from stream_classifier.core.journey import Partition
@@ -96,7 +93,7 @@ class Session:
     unread: Unread = field(init=False)
     polled_at: float = field(init=False)
     stopping: bool = False
-    _turns: Turns = field(init=False)
+    turns: Turns = field(init=False)
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -117,7 +114,7 @@ class Session:
         self.unread = Unread(self.reader)
         self.look_ahead = LookAhead(first=self, early=self.early) if self.early else None
         self.polled_at = self.now()
-        self._turns = Turns(self.now)
+        self.turns = Turns(self.now)
 
     async def run(self) -> None:
         """Until `end` or a freeze. The consumer is still a member then; `close` lets it go.
@@ -215,7 +212,7 @@ class Session:
         while self.reading():
             generation = self.assignment.generation
             timeout_ms = PAUSED_POLL_MS if self.backpressure.full else POLL_MS
-            polled = await self.consumer.getmany(timeout_ms=timeout_ms, max_records=self._turns.records)
+            polled = await self.consumer.getmany(timeout_ms=timeout_ms, max_records=self.turns.records)
             self.polled_at = self.now()
             if not self.reading():
                 return
@@ -225,7 +222,7 @@ class Session:
             else:
                 self._read_again(polled)
             self._rest_or_go_on()
-            await self._turns.others(sum(map(len, polled.values())), self.now() - self.polled_at)
+            await self.turns.others(sum(map(len, polled.values())), self.now() - self.polled_at)
 
     def _take(self, polled: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
         for tp, records in polled.items():

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 POLL_S = 0.01  # a call of a second is a hundredth later for each turn of the loop that it needs meanwhile
 LARGEST = 500  # known tickets take no longer; more at once is no faster
+SLOW = 250  # some 40 µs a record
 SMALLEST = 25  # below it the poll itself costs more than its records
 IDLE_TURN_S = 5e-5  # in a turn of the loop that was shorter nobody else had anything to do
 
@@ -27,6 +28,11 @@ class Turns:
 
     now: Callable[[], float]
     records: int = LARGEST
+
+    @property
+    def slow(self) -> bool:
+        """Whether records take much longer than known tickets do."""
+        return self.records < SLOW
 
     async def others(self, records: int, took_s: float) -> None:
         """A poll's records were worked through in so long: now it is the others' turn."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.call import Outcome, RateHeaders, Signal, Usage
 from stream_classifier.core.charging import CHARGES, Rule, Size
-from stream_classifier.core.limits import PACE_MAX, Bucket, Limiter, Reservation
+from stream_classifier.core.limits import PACE_MAX, URGENT_SHARE, Bucket, Limiter, Reservation
 from stream_classifier.core.rate_headers import read_rate_headers
 from stream_classifier.lab.simulator.limits import RateLimiter
 
@@ -143,6 +143,29 @@ def test_bulk_cannot_use_up_the_stock_of_urgent_calls() -> None:
         assert own.wait_s(Lane.URGENT, size(), 0.0) == 0
         own.reserve(Lane.URGENT, size(), 0.0)
     assert own.wait_s(Lane.URGENT, size(), 0.0) > 0
+
+
+def test_a_steady_stream_of_urgent_calls_never_waits_though_bulk_uses_all_the_rest() -> None:
+    own = limiter(REQUESTS, None, stock=8)
+    every = round(100 * 60 / REQUESTS / PACE_MAX / URGENT_SHARE) + 1  # steps between two urgent calls
+    for step in range(12_000):
+        now = step * 0.01
+        if step % every == 0:
+            assert own.wait_s(Lane.URGENT, size(), now) == 0
+            own.reserve(Lane.URGENT, size(), now)
+        while own.wait_s(Lane.BULK, size(), now) == 0:
+            own.reserve(Lane.BULK, size(), now)
+
+
+def test_however_many_urgent_calls_come_no_more_go_out_than_the_limit_and_the_stock() -> None:
+    own = limiter(600, None, stock=8)
+    sent = 0
+    for step in range(6_000):
+        for lane in Lane:
+            while own.wait_s(lane, size(), step * 0.01) == 0:
+                own.reserve(lane, size(), step * 0.01)
+                sent += 1
+    assert 0.95 * 600 <= sent <= 600 + 10 + 8
 
 
 def test_what_urgent_calls_took_at_once_bulk_waits_for() -> None:

@@ -10,7 +10,16 @@ from aiokafka.errors import KafkaConnectionError
 
 from stream_classifier.core import measures
 from stream_classifier.core.journey import Partition
-from stream_classifier.kafka.look_ahead import LINGER_S, MAX_BYTES, RETRY_S, First, LookAhead, Record
+from stream_classifier.kafka.look_ahead import (
+    FAR_RECORDS,
+    LINGER_S,
+    MAX_BYTES,
+    RETRY_S,
+    First,
+    LookAhead,
+    Record,
+)
+from stream_classifier.kafka.turns import SMALLEST
 from tests.unit.kafka_fakes import FakeConsumer, a_partition, record, tp
 from tests.unit.test_session import SETTINGS
 from tests.unit.test_session import World as SessionWorld
@@ -107,6 +116,37 @@ async def test_it_ends_when_the_reading_has_come_to_where_it_is() -> None:
         await asyncio.sleep(LINGER_S + 2)
         assert world.ended()
         assert world.session.alive()
+
+
+async def test_it_looks_ahead_of_a_long_burst_that_is_read_slowly() -> None:
+    world = World(700)
+    world.open()
+    world.consumer.ends[tp(0)] = 701
+    async with world.running():
+        world.session.turns.records = SMALLEST
+        await world.settled()
+        await world.looks_at(*range(100, 701))
+        assert world.early.taken == [700]
+
+
+async def test_a_short_burst_is_left_to_the_first_reader() -> None:
+    world = World()
+    world.open()
+    world.consumer.ends[tp(0)] = FAR_RECORDS
+    async with world.running():
+        world.session.turns.records = SMALLEST
+        await world.settled()
+    assert world.made == []
+
+
+async def test_it_rests_while_reading_is_quick_again() -> None:
+    world = World(20)
+    async with world.at_the_bounds():
+        await world.looks_at(11, 12)
+        world.partition.ledger.done(range(WINDOW))
+        await world.settled()
+        assert world.second.resting == {tp(0)}
+        assert not world.ended()
 
 
 async def test_it_goes_on_from_where_the_reading_is_where_that_has_passed_it() -> None:
