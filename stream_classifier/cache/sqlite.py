@@ -146,13 +146,13 @@ class SQLiteCache:
             raise PermissionError(EACCES, os.strerror(EACCES))
 
     def _read(self, keys: Sequence[bytes]) -> dict[bytes, Known]:
-        connection, now = self._connect(), self._clock()
-        found: dict[bytes, Known] = {}
-        for key in keys:
-            row = connection.execute(schema.READ, (key,)).fetchone()
-            known = decode(row[0]) if row else None
+        (rows,) = self._connect().execute(schema.READ_MANY, {"keys": b"".join(keys)}).fetchone()
+        found, now = dict[bytes, Known](), self._clock()
+        for row in (rows or "").split(","):
+            place, _, value = row.partition(" ")
+            known = decode(bytes.fromhex(value))
             if known is not None and known.expires_at > now:
-                found[key] = known
+                found[keys[int(place)]] = known
         return found
 
     def _write(self, rows: Sequence[tuple[bytes, bytes, float]]) -> None:

@@ -92,6 +92,11 @@ def entries(count: int, first: int = 0) -> dict[bytes, Known]:
 KEY = (1).to_bytes(32)
 
 
+def hold_the_loop(loop: asyncio.AbstractEventLoop, for_s: float) -> None:
+    """As work does that takes so long: the clock of tests stands still while something runs."""
+    loop._selector.now_s += for_s  # type: ignore[attr-defined]
+
+
 @pytest.fixture
 def backend() -> FakeBackend:
     return FakeBackend()
@@ -124,6 +129,24 @@ async def test_without_a_backend_the_front_is_the_cache() -> None:
         assert cache.backend == "memory"
         assert await cache.fetch([KEY]) == {}
         assert cache.peek(KEY) is not None
+
+
+async def test_an_answer_that_came_while_the_loop_was_held_is_not_too_late(
+    cache: Cache, backend: FakeBackend
+) -> None:
+    loop = asyncio.get_running_loop()
+    backend.kept, backend.hold = {KEY: known()}, asyncio.Event()
+    async with cache:
+        loop.call_later(0.06, backend.hold.set)  # after the limit, and in the very turn that comes too late
+        loop.call_later(0.04, hold_the_loop, loop, 0.1)
+        assert KEY in await cache.fetch([KEY])
+
+
+async def test_an_answer_that_is_late_by_itself_is_not_waited_for(cache: Cache, backend: FakeBackend) -> None:
+    backend.kept, backend.hold = {KEY: known()}, asyncio.Event()
+    async with cache:
+        asyncio.get_running_loop().call_later(0.06, backend.hold.set)
+        assert await cache.fetch([KEY]) == {}
 
 
 async def test_leaving_writes_what_still_waits(cache: Cache, backend: FakeBackend) -> None:
