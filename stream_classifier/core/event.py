@@ -107,13 +107,19 @@ class EventWriter:
 
     def constant(self, decision: Decision, text_digest: str) -> bytes:
         """The half that belongs to the decision, up to and with the closing brace."""
-        fields: dict[str, Any] = {
+        return text_digest.encode().join(self.around_digest(decision))
+
+    def around_digest(self, decision: Decision) -> tuple[bytes, bytes]:
+        """The same without the text's digest, which stands between: so it is one for all texts that were
+        decided alike."""
+        before: dict[str, Any] = {
             "status": "labelled" if decision.reason is None else "needs_review",
             "label": decision.labels[0] if decision.labels else None,
             "labels": dict(zip(self.questions, decision.labels, strict=True)),
             "reason": decision.reason,
             "decided_by": decision.decided_by,
-            "text_digest": text_digest,
+        }
+        after: dict[str, Any] = {
             "model": decision.model,
             "taxonomy_digest": decision.taxonomy_digest,
             "prompt_digest": decision.prompt_digest,
@@ -124,7 +130,7 @@ class EventWriter:
             "tokens_out": decision.tokens_out,
             "cost_usd": decision.cost_usd,
         }
-        return b"," + orjson.dumps(fields)[1:]
+        return b',%b,"text_digest":"' % orjson.dumps(before)[1:-1], b'",%b' % orjson.dumps(after)[1:]
 
     def render(self, subject: Subject, constant: bytes) -> bytes:
         """The whole event. A record without a timestamp counts as received when it was labelled."""

@@ -21,8 +21,8 @@ class Known:
     """The verified labels of one text. Times are unix seconds.
 
     `hits` are those that were counted in this process (`core/refresh.py`), None once it was asked again.
-    `rendered` is the caller's own: it may keep there the part of an event that is the same for every
-    ticket with this text. Neither is stored or compared.
+    `rendered` is the caller's own: it may keep there what events say of this answer, in two parts around the
+    text's digest, which entries with the same labels share. Neither is stored or compared.
     """
 
     labels: tuple[str, ...]  # one a question, in the taxonomy's order
@@ -32,7 +32,7 @@ class Known:
     written_at: float
     expires_at: float
     hits: int | None = field(default=0, compare=False, repr=False)
-    rendered: bytes | None = field(default=None, compare=False, repr=False)
+    rendered: tuple[bytes, bytes] | None = field(default=None, compare=False, repr=False)
 
 
 def expiry(now: float, ttl_s: float, rng: Random) -> float:

@@ -34,6 +34,13 @@ from stream_classifier.pipeline.unsent import UnsentTokens
 from stream_classifier.pipeline.updates import Updates
 
 PLAIN_HEADERS = [CONTENT_TYPE]
+MAX_ANSWERS = 4_096
+"""Answers that are kept as they are written, half a KiB each: more than the labels of a taxonomy that people
+read come to; of one that has more, some are rendered again."""
+
+Answer = tuple[tuple[str, ...], str, str, str]
+"""Labels, model, and the digests of prompt and taxonomy."""
+
 CLOUD_EVENT_TYPE = b"application/cloudevents"
 
 
@@ -88,6 +95,7 @@ class Departures:
     updates: Updates | None = None
     returns: Returns = field(default_factory=Returns)
     _unsent: UnsentTokens = field(init=False)
+    _answers: dict[Answer, tuple[bytes, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._unsent = UnsentTokens(self.tally)
@@ -109,7 +117,8 @@ class Departures:
         offset, timestamp_ms, came = record.offset, record.timestamp, record.headers
         labelled_ms = self.wall_ms()
         if known.rendered is None:
-            known.rendered = self.writer.constant(from_cache(known), prepared.digest)
+            known.rendered = self._rendered(known)
+        constant = prepared.digest.encode().join(known.rendered)
         updates = self.updates
         superseded = (
             updates is not None
@@ -122,7 +131,7 @@ class Departures:
             subject = _known_subject(
                 partition, record, ticket, prepared, lane=lane, labelled_ms=labelled_ms, superseded=superseded
             )
-            event = self.writer.render(subject, known.rendered)
+            event = self.writer.render(subject, constant)
             headers = _headers(came, subject)
             if self.tracing is not None:
                 headers = self.tracing.leaves(
@@ -140,11 +149,21 @@ class Departures:
                 prepared.truncated,
                 timestamp_ms,
                 labelled_ms,
-                known.rendered,
+                constant,
             )
             headers = PLAIN_HEADERS
         self.outbox.publish(partition, offset, record.key, event, headers)
         self.telling.known[lane].append((timestamp_ms, labelled_ms, prepared.tokens))
+
+    def _rendered(self, known: Known) -> tuple[bytes, bytes]:
+        """What an answer's events say of it, around the text's digest: one for all texts answered alike."""
+        answer = (known.labels, known.model, known.prompt_digest, known.taxonomy_digest)
+        rendered = self._answers.get(answer)
+        if rendered is None:
+            if len(self._answers) >= MAX_ANSWERS:
+                self._answers.clear()
+            rendered = self._answers[answer] = self.writer.around_digest(from_cache(known))
+        return rendered
 
     def end_of_poll(self) -> None:
         """Count what left at once, and the tokens of what will never leave."""

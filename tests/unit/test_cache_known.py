@@ -36,7 +36,7 @@ def test_an_entry_reads_back_as_it_was_written(known: Known) -> None:
 
 @given(ENTRIES)
 def test_what_the_caller_rendered_is_not_stored(known: Known) -> None:
-    known.rendered = b"..."
+    known.rendered = (b"before", b"after")
     again = decode(encode(known))
     assert again is not None
     assert again.rendered is None
