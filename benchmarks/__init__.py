@@ -26,10 +26,11 @@ How they are run and told: `commands` (of the command line), `suite` (what there
 What they stand on: `kafka` (a real Apache Kafka, its topics), `processes` (the service, the simulated
 provider and the bare loop, each a process of its own that can be paused), `known_texts` (a cache file that
 knows a million texts), `paused` (a service before a full topic), `outcome` (what came out), `figures`,
-`schedule` and `limits_log` (the arithmetic), `report` (the table). The hour has `traffic` (tickets at a pace), `vitals` (what a process has in use), `slopes` and
-`hour_findings` (the arithmetic). The faults need no Kafka: `stand` (the service between an embedded broker
-and a simulated provider), `fault_tickets` and `fault_rows` (the failures, and what must come of each),
-`grades` and `fault_findings` (the arithmetic), `fault_report` (the tables). Nor does the cost: `cost_wire`
-(the service, overheard), `cost_account` (the arithmetic), `cost_ranks` (the tokenizer), `cost_taxonomies`,
-`cost_report`. `sizing` and `sizing_tables` measure nothing: they are the arithmetic of docs/sizing.md.
+`schedule` and `limits_log` (the arithmetic), `report` (the table). The hour has `traffic` (tickets at a
+pace), `vitals` (what a process has in use), `slopes` and `hour_findings` (the arithmetic). The faults need
+no Kafka: `stand` (the service between an embedded broker and a simulated provider), `fault_tickets` and
+`fault_rows` (the failures, and what must come of each), `grades` and `fault_findings` (the arithmetic),
+`fault_report` (the tables). Nor does the cost: `cost_wire` (the service, overheard), `cost_account` (the
+arithmetic), `cost_ranks` (the tokenizer), `cost_taxonomies`, `cost_report`. `sizing` and `sizing_tables`
+measure nothing: they are the arithmetic of docs/sizing.md.
 """
