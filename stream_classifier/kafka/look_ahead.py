@@ -45,7 +45,10 @@ log = structlog.get_logger(__name__)
 LOOK_S = 0.05  # how soon it is noticed that reading rests or is slow
 FAR_RECORDS = 500  # unread: fewer are read within a tenth of a second, slowly too
 POLL_MS = 250  # while there is nothing to read; what comes is handed over at once
-POLL_RECORDS = 250  # a millisecond to take them out of what was fetched
+POLL_RECORDS = 500  # two milliseconds to take them out of what was fetched
+READ_OVER = (
+    5_000  # records that the first reader has passed: to skip them means to fetch anew, and to lose more
+)
 SLICE_S = 0.003  # of work at a time: what an urgent ticket's other steps may wait for it
 FETCH_BYTES = 2 << 20  # of one broker's answer, which is in memory twice while it is read
 METADATA_MS = 5_000  # a partition's new leader is noticed within this
@@ -169,13 +172,13 @@ class LookAhead:
             consumer.seek(tp, place)
 
     def _steer(self, consumer: AIOKafkaConsumer) -> None:
-        """Have those rest where nothing is to be looked for, or for which there is no room; none behind the
-        first reader."""
+        """Have those rest where nothing is to be looked for, or for which there is no room; none far behind
+        the first reader."""
         rest, far = self.unread.waiting(), self._is_far_behind()
         for tp, partition in self.first.assignment.partitions.items():
             if not (far and self._has_room(partition)):
                 rest.add(tp)
-            elif self._places[tp] < partition.ledger.next_offset:
+            elif partition.ledger.next_offset - self._places[tp] > READ_OVER:
                 self._go_to(consumer, tp, partition.ledger.next_offset)
         paused = consumer.paused()
         if to_pause := rest - paused:

@@ -43,16 +43,14 @@ class EarlyArrivals:
         offsets."""
         if record.value is None or partition.ledger.knows(record.offset):
             return False
-        tickets = self._tickets(record.value, record)
-        if not tickets:
-            return False
+        key = record.key if self.key_order else None
         passed = self._passed_of(partition)
+        tickets = self._tickets(record.value, record)
         if not any(self._is_urgent(ticket) for ticket in tickets):
-            if self.key_order and record.key is not None:
-                passed.note(record.offset, record.key)
+            if key is not None:
+                passed.note(record.offset, key)
             return False
-        key, read_to = record.key, partition.ledger.next_offset
-        overtakes = self.key_order and key is not None and passed.may_stand(key, read_to)
+        overtakes = key is not None and passed.may_stand(key, partition.ledger.next_offset)
         self.arrivals.take_early(partition, record, tickets, overtakes=overtakes)
         self.arrivals.tally.add(measures.FOUND_AHEAD)
         return True

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane
-from tests.unit.lane_fakes import Record, ticket
+from tests.unit.lane_fakes import Record, content, ticket
 from tests.unit.lane_world import World, world
 
 ONE_CALL: dict[str, Any] = {"urgent": {"concurrency": 1}}
@@ -99,6 +100,15 @@ async def test_it_says_that_it_overtook_where_one_of_its_key_stands_unread_befor
         events = await w.events(2)
         assert [(event["source"]["offset"], event["overtook"]) for event in events] == [(1, True), (0, False)]
         assert w.tally.count(measures.OVERTOOK) == 1
+
+
+async def test_an_array_that_is_left_to_its_turn_is_overtaken_and_that_is_said_too() -> None:
+    async with world() as w:
+        array = orjson.dumps([content("one"), {"__deleted": "true", **content("two")}])
+        written(w, Record(value=array, key=b"k"), ticket("help", key=b"k", urgent=True))
+        assert [find(w, 0), find(w, 1)] == [False, True]
+        [event] = await w.events(1)
+        assert event["overtook"] is True
 
 
 async def test_one_of_another_key_that_stands_unread_before_it_was_not_overtaken() -> None:
