@@ -28,7 +28,7 @@ from benchmarks.figures import Findings
 from benchmarks.hour_findings import Measured, figures, picture
 from benchmarks.kafka import BATCH_BYTES, PARTITIONS, Ends, Topics, fresh_topics, the_ends
 from benchmarks.processes import Process, running, service, simulator
-from benchmarks.traffic import KNOWN_TEXTS, Mix, Writer
+from benchmarks.traffic import KNOWN_TEXTS, SHARES, Mix, Writer
 from benchmarks.vitals import Rest, Sample, rest, sample
 from stream_classifier.llm.connections import KEEPALIVE_S
 from tests.brokers.client import admin_of
@@ -76,8 +76,10 @@ class Hour:
     samples: list[Sample] = field(default_factory=list)
 
     async def warm_up(self) -> None:
-        """Everything once."""
+        """Everything once; each kind in each partition, since what sends to one is made on first use."""
         await self._play_for(WARM_PER_S, KNOWN_TEXTS / WARM_PER_S, known_only=True)
+        mix = self.writer.mix
+        await self.writer.write(*(mix.of_kind(kind) for kind in SHARES for _ in range(PARTITIONS)))
         async with asyncio.TaskGroup() as tasks:
             visit = tasks.create_task(self._visit(killed=False))
             await self.writer.play(WARM_PER_S, visit.done)

@@ -16,6 +16,11 @@ class Ticket:
         self.text = text
 
 
+def leave_a_ring() -> None:
+    ring: list[object] = [asyncio.get_running_loop().create_future()]
+    ring.append(ring)
+
+
 def told() -> dict[str, object]:
     with capture_logs() as lines:
         tell_census()
@@ -51,6 +56,18 @@ async def test_only_futures_that_wait_are_counted() -> None:
     resolved.set_result(None)
     objects = [waiting, resolved, asyncio.current_task(), 1]
     assert unresolved(objects, Counter(map(type, objects))) == 1
+
+
+async def test_what_nobody_holds_any_more_is_collected_and_not_counted() -> None:
+    tell_census()
+    gc.disable()
+    for _ in range(100):
+        leave_a_ring()
+    line = told()
+    gc.enable()
+    assert isinstance(line["garbage"], int)
+    assert line["garbage"] >= 200
+    assert line["futures"] == told()["futures"]
 
 
 async def test_a_future_that_is_held_is_found_among_all_objects() -> None:
