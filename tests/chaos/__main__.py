@@ -37,6 +37,9 @@ def chaos(
     minutes: Annotated[float, typer.Option(min=0.3, help="For so long it is disturbed.")] = 20,
     delivery: Annotated[Delivery, typer.Option(help="The mode to try.")] = Delivery.AT_LEAST_ONCE,
     rate: Annotated[float, typer.Option(min=1, help="Records a second.")] = 150,
+    window: Annotated[
+        int | None, typer.Option(min=1, help="`kafka.max_in_flight_tickets` (default: the service's)")
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="As it stands in the documentation.")] = False,
 ) -> None:
     """Tickets through kills, freezes, rolling restarts and broker loss, and the account of every promise.
@@ -45,8 +48,9 @@ def chaos(
     """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # nodes that are away are meant to be
     chosen = int(time.time()) if seed is None else seed
-    plan = Plan(seed=chosen, length_s=minutes * 60, delivery=delivery, per_s=rate)
-    _tell(f"seed {plan.seed}, {minutes:g} minutes, {plan.delivery}, {plan.per_s:g} records/s")
+    plan = Plan(seed=chosen, length_s=minutes * 60, delivery=delivery, per_s=rate, window=window)
+    kept = f"at most {window} in flight" if window else "in flight as many as usual"
+    _tell(f"seed {plan.seed}, {minutes:g} minutes, {plan.delivery}, {plan.per_s:g} records/s, {kept}")
     for step in draw(plan.seed, plan.length_s, plan.kinds):
         _tell(str(step))
     directory = Path(tempfile.mkdtemp(prefix="stream-classifier-chaos-"))

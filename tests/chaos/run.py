@@ -37,6 +37,7 @@ class Plan:
     length_s: float
     delivery: str
     per_s: float = 150.0  # records
+    window: int | None = None  # `kafka.max_in_flight_tickets`; a small one has the urgent looked for ahead
     kinds: Sequence[Kind] = tuple(Kind)
 
 
@@ -44,7 +45,7 @@ async def run(kafka: RealKafka, directory: Path, plan: Plan, tell: Callable[[str
     """Disturb, let settle, and read what happened. The cluster is whole again afterwards."""
     began = time.monotonic()
     provider = SimulatorOptions(labels=LABELS, latency_s=CALL_S, seed=plan.seed)
-    settings = _settings(directory, plan.delivery)
+    settings = _settings(directory, plan)
     async with a_stream(
         kafka.bootstrap_servers, directory, partitions=PARTITIONS, provider=provider, topics=False, **settings
     ) as stream:
@@ -58,10 +59,12 @@ async def run(kafka: RealKafka, directory: Path, plan: Plan, tell: Callable[[str
         return await _history(stream, disturbances, time.monotonic() - began)
 
 
-def _settings(directory: Path, delivery: str) -> dict[str, object]:
+def _settings(directory: Path, plan: Plan) -> dict[str, object]:
     """Defaults where they can be; what a crash costs in time is shortened, as far as a broker lets it."""
+    window = {} if plan.window is None else {"kafka__max_in_flight_tickets": plan.window}
     return {
-        "kafka__delivery": delivery,
+        **window,
+        "kafka__delivery": plan.delivery,
         "kafka__commit_interval_s": 0.5,
         "kafka__session_timeout_s": SESSION_S,
         "kafka__rebalance_timeout_s": 10,
