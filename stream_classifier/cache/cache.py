@@ -137,15 +137,21 @@ class Cache:
     async def fetch(self, keys: Sequence[bytes]) -> dict[bytes, Known]:
         """What the backend knows of these keys; also put into the front. Many are asked for a piece at a
         time, and the first piece that fails or takes longer than `timeout_s` is the last."""
-        backend, found = self._backend, dict[bytes, Known]()
-        if backend is None:
-            return found
+        found = dict[bytes, Known]()
         for first in range(0, len(keys), FETCH_KEYS):
-            some = await self.look_up(READ, partial(backend.get_many, keys[first : first + FETCH_KEYS]))
+            some = await self.fetch_piece(keys[first : first + FETCH_KEYS])
             if some is None:
                 break
-            found |= self.learn(some)
+            found |= some
         return found
+
+    async def fetch_piece(self, keys: Sequence[bytes]) -> dict[bytes, Known] | None:
+        """What the backend knows of these few keys; also put into the front. None where it fails or takes
+        longer than `timeout_s`."""
+        if self._backend is None:
+            return {}
+        some = await self.look_up(READ, partial(self._backend.get_many, keys))
+        return None if some is None else self.learn(some)
 
     async def look_up(
         self, what: str, ask: Callable[[], Awaitable[Found]], late: Callable[[Found], None] = _nobody_wants

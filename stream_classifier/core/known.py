@@ -5,6 +5,7 @@ code. Whatever cannot be read back (damaged, or written by another version) is s
 """
 
 from dataclasses import dataclass, field
+from operator import itemgetter
 from random import Random
 from sys import intern
 
@@ -14,6 +15,11 @@ FORMAT_VERSION = 1
 EARLIEST_SHARE_OF_TTL = 0.9
 """Expiries are spread over the last tenth of the TTL, so that texts which were labelled together
 do not all have to be paid for again in the same second."""
+
+
+_fields = itemgetter("v", "labels", "model", "prompt", "taxonomy", "written_at", "expires_at")
+_STR = {str}
+_NUMBERS = {int, float}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,26 +70,22 @@ def encode(known: Known) -> bytes:
 def decode(data: bytes) -> Known | None:
     """Read an encoded entry; None for anything damaged or of another version."""
     try:
-        fields = orjson.loads(data)
-    except orjson.JSONDecodeError:
+        version, labels, model, prompt, taxonomy, written_at, expires_at = _fields(orjson.loads(data))
+    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
         return None
-    match fields:
-        case {
-            "v": int(version),
-            "labels": [_, *_] as labels,
-            "model": str(model),
-            "prompt": str(prompt_digest),
-            "taxonomy": str(taxonomy_digest),
-            "written_at": int() | float() as written_at,
-            "expires_at": int() | float() as expires_at,
-        } if version == FORMAT_VERSION and all(isinstance(label, str) for label in labels):
-            # A few labels, models and digests stand in every entry: interned, each is in memory once.
-            return Known(
-                labels=tuple(map(intern, labels)),
-                model=intern(model),
-                prompt_digest=intern(prompt_digest),
-                taxonomy_digest=intern(taxonomy_digest),
-                written_at=float(written_at),
-                expires_at=float(expires_at),
-            )
-    return None
+    # A `match` says the same, and takes twice as long.
+    if version != FORMAT_VERSION or type(labels) is not list or set(map(type, labels)) != _STR:
+        return None
+    if not (type(model) is type(prompt) is type(taxonomy) is str):
+        return None
+    if type(written_at) not in _NUMBERS or type(expires_at) not in _NUMBERS:
+        return None
+    # A few labels, models and digests stand in every entry: interned, each is in memory once.
+    return Known(
+        labels=tuple(map(intern, labels)),
+        model=intern(model),
+        prompt_digest=intern(prompt),
+        taxonomy_digest=intern(taxonomy),
+        written_at=float(written_at),
+        expires_at=float(expires_at),
+    )

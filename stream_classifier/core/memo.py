@@ -37,10 +37,8 @@ class Memo(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """The value, or None where it is not (or no longer) here."""
-        try:
-            return self._young[key][0]
-        except KeyError:
-            return self._renewed(key)
+        entry = self._young.get(key)
+        return self._renewed(key) if entry is None else entry[0]
 
     def put(self, key: K, value: V, size_bytes: int) -> None:
         """Keep a value. One that is larger than half of `max_bytes` is not kept."""

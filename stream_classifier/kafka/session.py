@@ -13,17 +13,16 @@ Rules
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from stream_classifier.core.backpressure import Backpressure
-from stream_classifier.core.journey import Partition
 from stream_classifier.core.stillness import LoopBeat
 from stream_classifier.core.tally import Tally
 from stream_classifier.kafka.assignment import Assignment
@@ -33,6 +32,7 @@ from stream_classifier.kafka.committing import Committing
 from stream_classifier.kafka.consumer import is_dropped, leave, patience_s, request_s
 from stream_classifier.kafka.lag import Lag
 from stream_classifier.kafka.look_ahead import Early, LookAhead
+from stream_classifier.kafka.receiving import Foresee, Outgoing, Take
 from stream_classifier.kafka.starts import open_partitions
 from stream_classifier.kafka.turns import Turns
 from stream_classifier.kafka.unread import Reader, Unread
@@ -52,22 +52,6 @@ class ConsumerFailed(Exception):
     """The consumer cannot go on; its message names the error."""
 
 
-class Take(Protocol):
-    """Takes one poll's records of a partition, in delivery order, without waiting."""
-
-    def __call__(self, partition: Partition, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None: ...
-
-
-class Outgoing(Protocol):
-    """What must be out before partitions are given up."""
-
-    async def flush(self) -> None:
-        """Return when everything handed over is acknowledged."""
-
-    def abandon(self) -> None:
-        """Send nothing more that is under way for sealed partitions."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Session:
     """One consumer and its assignment. `client` is what further clients of the same cluster take, `now`
@@ -85,6 +69,7 @@ class Session:
     known: int | None = None  # partitions that the topic had when the process began; None: all count
     reader: Reader | None = None  # says what can be read yet; None: everything
     early: Early | None = None  # takes urgent records before their turn
+    foresee: Foresee | None = None  # looks up what a poll will need
     assignment: Assignment = field(init=False)
     commits: Committing = field(init=False)
     lag: Lag = field(init=False)
@@ -213,6 +198,7 @@ class Session:
             generation = self.assignment.generation
             timeout_ms = PAUSED_POLL_MS if self.backpressure.full else POLL_MS
             polled = await self.consumer.getmany(timeout_ms=timeout_ms, max_records=self.turns.records)
+            await self._look_at(polled)
             self.polled_at = self.now()
             if not self.reading():
                 return
@@ -221,8 +207,17 @@ class Session:
                 await self._reach(polled)
             else:
                 self._read_again(polled)
+            records = sum(map(len, polled.values()))
+            if self.foresee is not None:
+                self.foresee.taken_in(records)
             self._rest_or_go_on()
-            await self.turns.others(sum(map(len, polled.values())), self.now() - self.polled_at)
+            await self.turns.others(records, self.now() - self.polled_at)
+
+    async def _look_at(self, polled: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
+        """Have what this poll will need found out, before anything is taken in."""
+        ours = self.assignment.partitions
+        if self.foresee is not None:
+            await self.foresee.look({ours[tp]: records for tp, records in polled.items() if tp in ours})
 
     def _take(self, polled: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
         for tp, records in polled.items():

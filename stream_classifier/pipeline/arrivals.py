@@ -12,6 +12,7 @@ from typing import Protocol
 from stream_classifier.core import measures
 from stream_classifier.core.answer import Lane, Reason
 from stream_classifier.core.corrections import Corrections
+from stream_classifier.core.foresight import Foreseen, Foresight
 from stream_classifier.core.journey import Decision, Partition, Waiting
 from stream_classifier.core.known import Known
 from stream_classifier.core.tally import Tally
@@ -64,6 +65,8 @@ class Arrivals:
     recalls: Mapping[Lane, Recalls] = field(default_factory=dict)  # where `updates` has a store
     refreshing: Refreshing | None = None
     passed_over: Callable[[int, PassedOver], None] | None = None  # told of whole records, by offset
+    foreseen: Foreseen = field(default_factory=Foreseen)
+    foresight: Foresight = field(default_factory=Foresight)
     _partitions: set[Partition] = field(default_factory=set)
 
     def take(self, partition: Partition, records: Sequence[Record]) -> None:
@@ -71,9 +74,10 @@ class Arrivals:
         if partition not in self._partitions:
             self._begin(partition)
         read, leaves_at_once = self.reader.read, self._leaves_at_once
+        foreseen = self.foreseen.tickets.get(partition)
         for record, value in self._entered(partition, records):
             try:
-                tickets = read(value, record.headers)
+                tickets = (foreseen.get(record.offset) if foreseen else None) or read(value, record.headers)
             except NotATicket as fault:
                 reject(self.departures, partition, record, value, fault)
             except PassedOver as passed:
@@ -251,12 +255,19 @@ class Arrivals:
             self.departures.decide(waiting, before)
         else:
             waiting.takes_fallbacks = self.first_model_out(lane)
-            if self.asking.under_way(lane, key) or not self.knowledge.look_up(waiting):
+            under_way = self.asking.under_way(lane, key)
+            if under_way or self._absent(waiting) or not self.knowledge.look_up(waiting):
                 self.tally.add(measures.CACHE, self.cache_name, "miss")
                 self.asking.ask(waiting, lane)
 
+    def _absent(self, waiting: Waiting) -> bool:
+        """Whether the backend has just said that it knows nothing of it."""
+        absent = self.foreseen.absent
+        return bool(absent) and all(key in absent for key in waiting.keys)
+
     def looked_up(self, waiting: Waiting, known: Known | None) -> None:
         """The backend has answered (or did not in time)."""
+        self.foresight.looked_up(found=known is not None, absent=known is None)
         if waiting.live and not waiting.asks and self._corrected(waiting):
             return
         self.tally.add(measures.CACHE, self.cache_name, "miss" if known is None else "backend_hit")

@@ -50,6 +50,7 @@ class Telling:
     each: bool
     told_lanes: frozenset[str] = field(init=False)  # those of which each ticket has its line in the log
     known: dict[Lane, list[KnownTicket]] = field(default_factory=lambda: {lane: [] for lane in Lane})
+    fetched: int = 0  # texts of this poll that the backend knew: the first ticket of each is its hit
 
     def __post_init__(self) -> None:
         self.told_lanes = frozenset(Lane) if self.each else frozenset({Lane.URGENT})
@@ -71,7 +72,13 @@ class Telling:
                 tickets.clear()
 
     def _count_known(self, lane: Lane, tickets: Sequence[KnownTicket]) -> None:
-        self.tally.add(measures.CACHE, self.cache_name, "hit", n=len(tickets))
+        if self.fetched:
+            fetched = min(self.fetched, len(tickets))
+            self.fetched -= fetched
+            self.tally.add(measures.CACHE, self.cache_name, "backend_hit", n=fetched)
+            self.tally.add(measures.CACHE, self.cache_name, "hit", n=len(tickets) - fetched)
+        else:
+            self.tally.add(measures.CACHE, self.cache_name, "hit", n=len(tickets))
         self.tally.add(measures.TICKETS, lane, n=len(tickets))
         self.tally.add(measures.EVENTS, lane, "labelled", DecidedBy.CACHE, "", n=len(tickets))
         timestamps_ms, labelled_ms, tokens = zip(*tickets, strict=True)

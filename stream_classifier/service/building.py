@@ -56,7 +56,7 @@ from stream_classifier.service.calling import (
     new_prober,
 )
 from stream_classifier.service.parts import Knowledge, Lanes, Pipeline
-from stream_classifier.service.sharing import new_cache, new_leases, new_look_ups
+from stream_classifier.service.sharing import new_cache, new_foreseeing, new_leases, new_look_ups
 from stream_classifier.service.texts import new_preparer
 from stream_classifier.settings import Settings
 
@@ -153,6 +153,7 @@ class Builder:
             lanes=lanes,
             arrivals=arrivals,
             early_arrivals=new_early_arrivals(self.settings, arrivals, flights),
+            foreseeing=new_foreseeing(cache, arrivals),
             deadlines=deadlines,
             look_ups=knowledge.look_ups,
             leases=leases,

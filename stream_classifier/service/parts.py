@@ -18,6 +18,7 @@ from stream_classifier.pipeline.arrivals import Arrivals
 from stream_classifier.pipeline.corrected import Corrected
 from stream_classifier.pipeline.deadlines import Deadlines
 from stream_classifier.pipeline.early_arrivals import EarlyArrivals
+from stream_classifier.pipeline.foreseeing import Foreseeing
 from stream_classifier.pipeline.leased_look_ups import LeasedLookUps
 from stream_classifier.pipeline.look_ups import LookUps
 
@@ -68,8 +69,8 @@ class Knowledge:
 
 @dataclass(slots=True, kw_only=True)
 class Pipeline:
-    """Everything between intake and outbox, built. `leases` where replicas share what they know; `slots` is
-    how many calls each lane may have under way."""
+    """Everything between intake and outbox, built. `foreseeing` where there is a backend to ask, `leases`
+    where replicas share what they know; `slots` is how many calls each lane may have under way."""
 
     gate: Gate
     prober: Prober
@@ -79,6 +80,7 @@ class Pipeline:
     lanes: Lanes
     arrivals: Arrivals
     early_arrivals: EarlyArrivals
+    foreseeing: Foreseeing | None
     deadlines: Deadlines
     look_ups: Mapping[Lane, LookUps | LeasedLookUps]
     leases: Leases | None

@@ -246,6 +246,7 @@ class Service:
                 known=delivery.outbox.items.partitions(kafka.input_topic),
                 reader=self._schemas,
                 early=pipeline.early_arrivals,
+                foresee=pipeline.foreseeing,
                 tally=self.tally,
                 now=asyncio.get_running_loop().time,
                 beat=beat,

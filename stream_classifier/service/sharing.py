@@ -12,6 +12,7 @@ from stream_classifier.core.tally import Tally
 from stream_classifier.lanes.flights import Flights
 from stream_classifier.lanes.gate import Gate
 from stream_classifier.pipeline.arrivals import Arrivals
+from stream_classifier.pipeline.foreseeing import Foreseeing
 from stream_classifier.pipeline.leased_look_ups import LeasedLookUps
 from stream_classifier.settings import Settings
 from stream_classifier.settings.cache import Cache as CacheSettings
@@ -55,6 +56,13 @@ def new_leases(cache: Cache, flights: Flights, now: Callable[[], float]) -> Leas
     )
     flights.landed = leases.landed
     return leases
+
+
+def new_foreseeing(cache: Cache, arrivals: Arrivals) -> Foreseeing | None:
+    """What looks a poll up beforehand; None where there is nothing but memory."""
+    if cache.backend == "memory":
+        return None
+    return Foreseeing(arrivals=arrivals, fetch=cache.fetch_piece, leased=cache.shared is not None)
 
 
 def new_look_ups(

@@ -1,7 +1,7 @@
 """One consumer's life: what is taken, thrown away and read again, and when the session counts as lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -39,6 +39,8 @@ class World:
         self.now = asyncio.get_running_loop().time
         self.beat = LoopBeat(self.now())
         self.taken: list[int] = []
+        self.looks: list[list[int]] = []  # the offsets that were looked at, and
+        self.look_s = 0.0  # how long that takes
         self.flush_hook: Callable[[], None] = lambda: None
         self.flush_s = 0.0
         self.abandoned = 0
@@ -52,6 +54,7 @@ class World:
             now=self.now,
             beat=self.beat,
             committing=committing,
+            foresee=self,
         )
         self.partition = a_partition()
 
@@ -59,6 +62,14 @@ class World:
         for one in records:
             self.taken.append(one.offset)
             partition.ledger.enter(one.offset, 1)
+
+    async def look(self, polled: Mapping[Partition, Sequence[ConsumerRecord[bytes, bytes]]]) -> None:
+        if polled:
+            self.looks.append([one.offset for records in polled.values() for one in records])
+            await asyncio.sleep(self.look_s)
+            assert not set(self.looks[-1]) & set(self.taken)
+
+    def taken_in(self, records: int) -> None: ...
 
     async def flush(self) -> None:
         await asyncio.sleep(self.flush_s)
@@ -120,6 +131,35 @@ async def test_what_a_poll_brings_across_an_opening_is_read_again_from_the_start
         world.consumer.poll_brings({tp(0): [record(9)]})
         await world.settled()
     assert (world.taken, world.consumer.seeks) == ([], [(0, 7)])
+
+
+async def test_a_poll_is_looked_at_before_it_is_taken_in() -> None:
+    world = World()
+    world.open()
+    world.consumer.poll_brings({tp(0): [record(0), record(1)]})
+    async with world.running():
+        await world.settled()
+    assert (world.looks, world.taken) == ([[0, 1]], [0, 1])
+
+
+async def test_what_is_not_open_is_not_looked_at() -> None:
+    world = World()
+    world.consumer.poll_brings({tp(0): [record(0)]})
+    async with world.running():
+        await world.settled()
+    assert world.looks == []
+
+
+async def test_what_was_looked_at_across_a_rebalance_is_read_again() -> None:
+    world = World()
+    world.look_s = 0.05
+    world.open()
+    world.consumer.poll_brings({tp(0): [record(0)]})
+    async with world.running():
+        await asyncio.sleep(0.02)  # it is being looked at
+        world.open(start=7)
+        await world.settled()
+    assert (world.looks, world.taken, world.consumer.seeks) == ([[0]], [], [(0, 7)])
 
 
 async def test_offsets_below_what_was_read_lose_the_session_and_are_not_taken() -> None:
