@@ -10,8 +10,8 @@
 * `session` is the life of one `consumer` (with a `group_client`; `header_names` for what the client cannot
   read); `assignment` says which partitions are ours, `starts` where each begins (by what is `committed`),
   `committing` what a session asks of its commits, `lag` how far they are behind, `unread`
-  which of them wait for a schema, `turns` how much is read at a time, and `look_ahead` finds what is urgent
-  beyond what was read.
+  which of them wait for a schema, `turns` how much is read at a time, `receiving` who takes it, and
+  `look_ahead` finds what is urgent beyond what was read.
 * `items` are what is sent, and `delivery` is the way out by `kafka.delivery`:
   * at least once: `outbox` sends what is decided, in order, until the broker has it, with the `producer`;
     `commits` says by the consumer up to where each partition is done.

@@ -9,7 +9,7 @@
    has what left.
 3. `preparing`: what is worked out of a ticket's text, once per text.
 4. `look_ups`: what this process does not know, the cache's backend may; `leased_look_ups`: or another replica
-   is just asking it.
+   is just asking it. `foreseeing` looks up a whole poll before it arrives, after a restart.
 5. (the lanes ask the model: `stream_classifier.lanes`)
 6. `answers`: what the lanes bring back is handed to every ticket that waits for it; `corrected` serves those
    that wait when a person has decided.

@@ -19,6 +19,7 @@ from stream_classifier.core import measures
 from stream_classifier.core.faults import OperatorFault
 from stream_classifier.core.prompt import CONSTANT_RECORD
 from stream_classifier.core.taxonomy import read_taxonomy
+from stream_classifier.kafka.turns import LARGEST
 from stream_classifier.lab.broker import EmbeddedBroker
 from stream_classifier.lab.simulator import ArmedFault, Simulator, SimulatorOptions, rule_label
 from stream_classifier.service import Service
@@ -47,8 +48,9 @@ class Running:
         self, *values: bytes, key: bytes | None = None, headers: list[tuple[str, bytes]] | None = None
     ) -> None:
         async with AIOKafkaProducer(bootstrap_servers=self.broker.bootstrap_servers) as producer:
-            for value in values:
-                await producer.send_and_wait(TICKETS, value, key=key, headers=headers)
+            sent = [await producer.send(TICKETS, value, key=key, headers=headers) for value in values]
+            for acknowledged in sent:
+                await acknowledged
 
     async def read(self, topic: str, count: int) -> list[ConsumerRecord[bytes, bytes]]:
         """The topic's first records, at least so many."""
@@ -269,3 +271,23 @@ async def test_in_a_storm_the_same_text_is_asked_once(embedded_broker: EmbeddedB
         assert running.tickets_asked == 1 + 240
     assert ids(events) == Counter(str(n) for n in range(840))
     assert Counter(event["decided_by"] for event in events)["llm"] == 1 + 240
+
+
+async def test_a_backlog_whose_texts_the_file_knows_is_answered_after_a_restart_without_a_call(
+    embedded_broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    tickets = 3 * LARGEST  # several polls: the first teaches that the next are worth a look beforehand
+    groups: dict[str, Any] = {
+        "batch": {"max_tickets": 50},
+        "cache": {"backend": "sqlite", "path": tmp_path / "cache.db", "timeout_s": 5},
+    }
+    async with a_service(embedded_broker, **groups) as running:
+        await running.put(*(ticket(n, f"text number {n}") for n in range(tickets)), key=b"one")
+        first = await running.events(tickets)
+    async with a_service(embedded_broker, **groups, kafka={"group_id": "reads from the start"}) as running:
+        events = (await running.events(2 * tickets))[tickets:]
+        counted = running.service.tally.counters[measures.CACHE]
+        assert running.tickets_asked == 0
+    assert [e["ticket_id"] for e in events] == [str(n) for n in range(tickets)]
+    assert [e["label"] for e in events] == [e["label"] for e in first]
+    assert counted["sqlite", "backend_hit"] == tickets
