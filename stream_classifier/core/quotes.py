@@ -84,7 +84,7 @@ _HEAD = re.compile(
 
 def is_forward(subject: str) -> bool:
     """Whether a subject says that the mail was forwarded."""
-    return _FORWARD_SUBJECT.match(subject) is not None
+    return (":" in subject or "：" in subject) and _FORWARD_SUBJECT.match(subject) is not None
 
 
 def without_quotes(body: str) -> str:

@@ -88,6 +88,7 @@ _TURKISH = re.compile("[\u011e\u011f\u0130\u0131\u015e\u015f]")
 _TURKISH_SMALL = str.maketrans("I\u0130", "\u0131i")
 
 _QUESTION = "?\uff1f\u061f\u2047\u2048\u2049"  # plain, fullwidth, Arabic, and the doubled ones
+_QUESTION_MARKS = frozenset(_QUESTION)
 _TRAILING = (
     " .,:!\u2026"  # with the ellipsis
     "\u3002\uff0e\uff0c\u3001\uff1a\uff01"  # CJK: full stops, commas, colon, exclamation
@@ -212,7 +213,10 @@ def fold(text: str) -> str:
         if not folded.isascii():
             return folded
         text = folded
-    folded_bytes = text.encode().translate(_ASCII_FOLD)
+    head, blanks, rest = text.encode().translate(_ASCII_FOLD).partition(b"  ")
+    folded_bytes = (
+        head + b" " + rest.lstrip(b" ") if blanks else head
+    )  # behind the subject: mostly the only one
     while b"  " in folded_bytes:
         folded_bytes = folded_bytes.replace(b"  ", b" ")
     return folded_bytes.strip().decode()
@@ -224,7 +228,7 @@ def normalise(text: str) -> str:
     kept = folded.rstrip(_TRAILING)
     if not kept:  # "..." and "?!" say something, if not much
         return folded
-    asked = any(mark in _QUESTION for mark in folded[len(kept) :])
+    asked = not _QUESTION_MARKS.isdisjoint(folded[len(kept) :])
     return f"{kept}?" if asked else kept
 
 

@@ -116,7 +116,7 @@ class Preparer:
             digest=text_digest(normalised, self._redact),
             bulk_key=bulk_key,
             urgent_key=bulk_key if one_model else self._urgent_keys.key(normalised, tenant),
-            fallback_keys=tuple(keys.key(normalised, tenant) for keys in self._fallback_keys),
+            fallback_keys=tuple([keys.key(normalised, tenant) for keys in self._fallback_keys]),
             tokens=self._estimate(text),
             truncated=truncated,
             keyword=self._triage.keyword_in(text),
