@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
-from operator import mul
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +71,7 @@ class TokenEstimator:
             ratios, letters = self._ratios, len(text) - len(text.encode().translate(None, _LETTERS))
             return min(len(text), ceil(ratios[0] * letters + ratios[1] * (len(text) - letters)))
         size_bytes, counts = _count(text)
-        tokens: float = sum(map(mul, self._ratios, counts))
-        return min(size_bytes, ceil(tokens))
+        return min(size_bytes, ceil(sum(self._parts(counts))))
 
     def at_most(self, text: str) -> int:
         """What the tokens of `text` are not expected to exceed, as far as the provider is known by now."""

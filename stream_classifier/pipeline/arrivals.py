@@ -77,7 +77,9 @@ class Arrivals:
         foreseen = self.foreseen.tickets.get(partition)
         for record, value in self._entered(partition, records):
             try:
-                tickets = (foreseen.get(record.offset) if foreseen else None) or read(value, record.headers)
+                tickets = None if foreseen is None else foreseen.get(record.offset)
+                if tickets is None:
+                    tickets = read(value, record.headers)
             except NotATicket as fault:
                 reject(self.departures, partition, record, value, fault)
             except PassedOver as passed:
