@@ -214,9 +214,8 @@ def fold(text: str) -> str:
             return folded
         text = folded
     head, blanks, rest = text.encode().translate(_ASCII_FOLD).partition(b"  ")
-    folded_bytes = (
-        head + b" " + rest.lstrip(b" ") if blanks else head
-    )  # behind the subject: mostly the only one
+    # The first run of blanks stands behind the subject, and is mostly the only one.
+    folded_bytes = head + b" " + rest.lstrip(b" ") if blanks else head
     while b"  " in folded_bytes:
         folded_bytes = folded_bytes.replace(b"  ", b" ")
     return folded_bytes.strip().decode()
