@@ -50,11 +50,24 @@ def without_embedded(text: str) -> str:
 
 
 def _holds_a_block(text: str) -> bool:
-    for start in range(0, len(text) - _BLOCK_CHARS + 1, _BLOCK_CHARS):
+    start = _past_words(text)
+    for block in range(start, len(text) - _BLOCK_CHARS + 1, _BLOCK_CHARS):
         # Of words a block has a blank, and to look for that costs a third.
-        if text.find(" ", start, start + _BLOCK_CHARS) < 0 and _BLOCK.match(text, start):
+        if text.find(" ", block, block + _BLOCK_CHARS) < 0 and _BLOCK.match(text, block):
             return True
     return False
+
+
+def _past_words(text: str) -> int:
+    """Where the first run without a blank begins that is long enough to hold two blocks; the text's end where
+    there is none. From a run's beginning on blocks are counted, so one of the two is whole."""
+    start, chars = 0, len(text)
+    while chars - start >= 2 * _BLOCK_CHARS:
+        last_blank = text.rfind(" ", start, start + 2 * _BLOCK_CHARS)
+        if last_blank < 0:
+            return start
+        start = last_blank + 1
+    return chars
 
 
 def without_data(source: str) -> str:

@@ -76,3 +76,13 @@ def test_the_time_is_linear_in_the_length(unit: str) -> None:
 
     few_s = min(spent_s(100_000) for _ in range(3))
     assert min(spent_s(800_000) for _ in range(3)) < max(32 * few_s, 0.2)  # eight times; squared, 64 times
+
+
+@given(
+    before=st.lists(st.integers(1, 200), max_size=12),
+    after=st.lists(st.integers(1, 200), max_size=12),
+    chars=st.integers(MIN_RUN_CHARS, len(FILE)),
+)
+def test_a_file_goes_wherever_it_stands_among_words(before: list[int], after: list[int], chars: int) -> None:
+    words = " ".join("é" * length for length in before), " ".join("é" * length for length in after)
+    assert without_embedded(f"{words[0]} {FILE[:chars]} {words[1]}").count("left out]") == 1
