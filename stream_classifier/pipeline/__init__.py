@@ -14,8 +14,8 @@
 6. `answers`: what the lanes bring back is handed to every ticket that waits for it; `corrected` serves those
    that wait when a person has decided.
 7. `deadlines`: an urgent ticket waits only so long.
-8. `departures`: decided records leave in key order, as events; `unsent` accounts for those that cannot,
-   `returns` knows them when they come back, `telling` counts and logs those that do.
+8. `departures`: decided records leave in key order, as events of their `subjects`; `unsent` accounts for
+   those that cannot, `returns` knows them when they come back, `telling` counts and logs those that do.
 
 `storm_watch` tells of texts that come again and again; `tracing` is who follows tickets into traces.
 """

@@ -20,13 +20,14 @@ from stream_classifier.core.ticket import NotATicket, PassedOver, Ticket, Ticket
 from stream_classifier.core.triage import Triage
 from stream_classifier.pipeline.asking import Asking
 from stream_classifier.pipeline.deadlines import Deadlines
-from stream_classifier.pipeline.departures import Departures, Record, from_cache
+from stream_classifier.pipeline.departures import Departures, from_cache
 from stream_classifier.pipeline.entering import delivery_of, waiting_of
 from stream_classifier.pipeline.preparing import Prepared, Preparer
 from stream_classifier.pipeline.recalls import Recalls
 from stream_classifier.pipeline.refreshing import Refreshing
 from stream_classifier.pipeline.rejecting import reject
 from stream_classifier.pipeline.storm_watch import StormWatch
+from stream_classifier.pipeline.subjects import Record
 from stream_classifier.pipeline.updates import Fate, Updates
 
 RECORD_OVERHEAD_BYTES = 70  # what a record takes on the wire beside its key and value, about

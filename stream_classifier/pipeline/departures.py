@@ -13,21 +13,14 @@ from typing import Protocol
 
 from stream_classifier.core import measures
 from stream_classifier.core.answer import DecidedBy, Lane
-from stream_classifier.core.event import (
-    CONTENT_TYPE,
-    EventWriter,
-    Subject,
-    cloud_event_headers,
-    copied_headers,
-    event_id,
-)
-from stream_classifier.core.journey import Decision, Delivery, Headers, OwnHeaders, Partition, Waiting
+from stream_classifier.core.event import CONTENT_TYPE, EventWriter, Subject
+from stream_classifier.core.journey import Decision, Delivery, OwnHeaders, Partition, Waiting
 from stream_classifier.core.known import Known
-from stream_classifier.core.replay import renewed_by
 from stream_classifier.core.tally import Tally
 from stream_classifier.core.ticket import Ticket
 from stream_classifier.pipeline.preparing import Prepared
 from stream_classifier.pipeline.returns import Returns
+from stream_classifier.pipeline.subjects import Record, headers_of, known_subject, subject_of
 from stream_classifier.pipeline.telling import Telling
 from stream_classifier.pipeline.tracing import TicketTracing
 from stream_classifier.pipeline.unsent import UnsentTokens
@@ -40,18 +33,6 @@ read come to; of one that has more, some are rendered again."""
 
 Answer = tuple[tuple[str, ...], str, str, str]
 """Labels, model, and the digests of prompt and taxonomy."""
-
-CLOUD_EVENT_TYPE = b"application/cloudevents"
-
-
-class Record(Protocol):
-    """A record as the consumer delivers it; `timestamp` is in milliseconds since the epoch."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp: int
-    headers: Headers
 
 
 class Outbox(Protocol):
@@ -128,17 +109,11 @@ class Departures:
             )
         )
         if came or superseded or self.tracing is not None or lane in self.telling.told_lanes:
-            subject = _known_subject(
+            subject = known_subject(
                 partition, record, ticket, prepared, lane=lane, labelled_ms=labelled_ms, superseded=superseded
             )
             event = self.writer.render(subject, constant)
-            headers = _headers(came, subject)
-            if self.tracing is not None:
-                headers = self.tracing.leaves(
-                    partition, subject, from_cache(known), came=came, headers=headers
-                )
-            if lane in self.telling.told_lanes:
-                self.telling.say_known(subject)
+            headers = self._told(partition, record, subject, known)
         else:
             event = self.writer.render_plain(
                 partition.topic,
@@ -154,6 +129,16 @@ class Departures:
             headers = PLAIN_HEADERS
         self.outbox.publish(partition, offset, record.key, event, headers)
         self.telling.known[lane].append((timestamp_ms, labelled_ms, prepared.tokens))
+
+    def _told(self, partition: Partition, record: Record, subject: Subject, known: Known) -> OwnHeaders:
+        """The headers of a known ticket's event, whose leaving is told to traces and to the log."""
+        came = record.headers
+        headers = headers_of(came, subject)
+        if self.tracing is not None:
+            headers = self.tracing.leaves(partition, subject, from_cache(known), came=came, headers=headers)
+        if subject.lane in self.telling.told_lanes:
+            self.telling.say_known(subject)
+        return headers
 
     def _rendered(self, known: Known) -> tuple[bytes, bytes]:
         """What an answer's events say of it, around the text's digest: one for all texts answered alike."""
@@ -233,9 +218,9 @@ class Departures:
         decision = waiting.decision
         assert decision is not None, "a record is published when each of its tickets is decided"
         superseded = self.updates is not None and self.updates.leaves(waiting, decision)
-        subject = _subject(delivery, waiting, self.wall_ms(), superseded)
+        subject = subject_of(delivery, waiting, self.wall_ms(), superseded)
         event = self.writer.render(subject, self.writer.constant(decision, waiting.text_digest))
-        headers = _headers(delivery.headers, subject)
+        headers = headers_of(delivery.headers, subject)
         if self.tracing is not None:
             headers = self.tracing.leaves(
                 delivery.partition,
@@ -259,60 +244,3 @@ def from_cache(known: Known) -> Decision:
         prompt_digest=known.prompt_digest,
         taxonomy_digest=known.taxonomy_digest,
     )
-
-
-def _known_subject(
-    partition: Partition,
-    record: Record,
-    ticket: Ticket,
-    prepared: Prepared,
-    *,
-    lane: Lane,
-    labelled_ms: int,
-    superseded: bool,
-) -> Subject:
-    return Subject(
-        topic=partition.topic,
-        partition=partition.number,
-        offset=record.offset,
-        ticket_id=ticket.ticket_id,
-        tenant=ticket.tenant,
-        revision=ticket.revision,
-        lane=lane,
-        timestamp_ms=record.timestamp,
-        labelled_ms=labelled_ms,
-        truncated=prepared.truncated,
-        superseded=superseded,
-        relabel_of=renewed_by(record.headers, None) if record.headers else None,
-    )
-
-
-def _subject(delivery: Delivery, waiting: Waiting, labelled_ms: int, superseded: bool) -> Subject:
-    return Subject(
-        topic=delivery.partition.topic,
-        partition=delivery.partition.number,
-        offset=delivery.offset,
-        part=waiting.part,
-        ticket_id=waiting.ticket_id,
-        tenant=waiting.tenant,
-        revision=waiting.revision,
-        lane=delivery.lane,
-        timestamp_ms=delivery.timestamp_ms,
-        labelled_ms=labelled_ms,
-        truncated=waiting.truncated,
-        overtook=delivery.overtook,
-        superseded=superseded,
-        relabel_of=renewed_by(delivery.headers, waiting.part) if delivery.headers else None,
-    )
-
-
-def _headers(headers: Headers, subject: Subject) -> OwnHeaders:
-    copied = copied_headers(headers)
-    return copied + cloud_event_headers(event_id(subject)) if any(map(_of_cloud_event, headers)) else copied
-
-
-def _of_cloud_event(header: tuple[str, bytes | None]) -> bool:
-    """Whether a record with this header is a CloudEvent, in binary or in structured mode. Kafka allows a
-    header without a value."""
-    name, value = header[0].lower(), header[1] or b""
-    return name.startswith("ce_") or (name == "content-type" and value.startswith(CLOUD_EVENT_TYPE))

@@ -20,7 +20,7 @@ from stream_classifier.core.journey import Partition
 from stream_classifier.core.passed_keys import PassedKeys
 from stream_classifier.core.ticket import NotATicket, PassedOver, Ticket
 from stream_classifier.pipeline.arrivals import Arrivals
-from stream_classifier.pipeline.departures import Record
+from stream_classifier.pipeline.subjects import Record
 
 
 @dataclass(slots=True, kw_only=True)

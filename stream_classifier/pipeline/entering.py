@@ -3,8 +3,8 @@
 from stream_classifier.core.answer import Lane
 from stream_classifier.core.journey import Delivery, Partition, Waiting
 from stream_classifier.core.ticket import Ticket
-from stream_classifier.pipeline.departures import Record
 from stream_classifier.pipeline.preparing import Prepared
+from stream_classifier.pipeline.subjects import Record
 
 
 def delivery_of(partition: Partition, record: Record, lane: Lane, now: float) -> Delivery:

@@ -23,7 +23,7 @@ from stream_classifier.core.journey import Partition
 from stream_classifier.core.known import Known
 from stream_classifier.core.ticket import NotATicket, PassedOver, Ticket
 from stream_classifier.pipeline.arrivals import Arrivals
-from stream_classifier.pipeline.departures import Record
+from stream_classifier.pipeline.subjects import Record
 
 SLICE_RECORDS = 100
 """Prepared in 3 ms where each is new: what an urgent ticket's other steps may wait for it."""

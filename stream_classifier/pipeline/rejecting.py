@@ -7,7 +7,8 @@ from stream_classifier.core.dead_letter import dead_letter_headers
 from stream_classifier.core.event import Rfc3339
 from stream_classifier.core.journey import Partition
 from stream_classifier.core.ticket import NotATicket
-from stream_classifier.pipeline.departures import Departures, Record
+from stream_classifier.pipeline.departures import Departures
+from stream_classifier.pipeline.subjects import Record
 
 log = structlog.get_logger(__name__)
 
