@@ -33,6 +33,7 @@ class Collector:
     url: str = ""
     status: int = 200
     requests: int = 0
+    refused: int = 0  # spans
     spans: list[Received] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
@@ -44,10 +45,13 @@ class Collector:
         """Keep what a request holds, and say what is answered."""
         self.requests += 1
         self.gate.wait()
-        if self.status == 200:
+        status, spans = self.status, _spans(body)
+        if status == 200:
             self.bodies.append(body)
-            self.spans += _spans(body)
-        return self.status
+            self.spans += spans
+        else:
+            self.refused += len(spans)
+        return status
 
 
 @contextmanager
