@@ -45,7 +45,7 @@ class Collector:
         """Keep what a request holds, and say what is answered."""
         self.requests += 1
         self.gate.wait()
-        status, spans = self.status, _spans(body)
+        status, spans = self.status, list(_spans(body))
         if status == 200:
             self.bodies.append(body)
             self.spans += spans
