@@ -28,11 +28,13 @@ async def test_members_that_join_and_leave_lose_nothing_and_repeat_nothing(
     kafka: Kafka, tmp_path: Path
 ) -> None:
     async with a_stream(kafka.bootstrap_servers, tmp_path, partitions=4, provider=SLOW) as stream:
-        await stream.put(ticket(number) for number in range(800))
-        first = await stream.working_member(llm__concurrency=4)
+        settings = {"llm__concurrency": 4, "batch__max_tickets": 5}  # so the first lot is ten seconds of calls
+        await stream.put(ticket(number) for number in range(600))
+        first = await stream.working_member(**settings)
         await stream.until_events(100)
-        second = await stream.member(llm__concurrency=4)
+        second = await stream.member(**settings)
         await second.until_assigned(2)
+        await stream.put(ticket(number) for number in range(600, 800))  # however long it took to start
         await stream.until_events(300)
         first.process.terminate()
         assert await first.exited() == 0
