@@ -28,7 +28,7 @@ async def test_members_that_join_and_leave_lose_nothing_and_repeat_nothing(
     kafka: Kafka, tmp_path: Path
 ) -> None:
     async with a_stream(kafka.bootstrap_servers, tmp_path, partitions=4, provider=SLOW) as stream:
-        settings = {"llm__concurrency": 4, "batch__max_tickets": 5}  # so the first lot is ten seconds of calls
+        settings = {"llm__concurrency": 4, "batch__max_tickets": 5}  # so the first lot takes ten seconds
         await stream.put(ticket(number) for number in range(600))
         first = await stream.working_member(**settings)
         await stream.until_events(100)
