@@ -65,11 +65,13 @@ CHOSEN: Mapping[str, Sequence[Choice]] = {
     ],
     "urgent": [
         Choice(
-            picture="urgent",
-            title="An urgent ticket's time",
+            picture=f"urgent-{mode}",
+            title=f"99 of 100 urgent tickets are labelled within, {mode}",
             x="ms",
-            form=r"urgent / (?P<name>(p50|p99|max) (?!.* to ).+)",
+            form=rf"urgent / {mode}: (?P<name>(?!a transaction).+), p99",
+            baseline="idle",
         )
+        for mode in ("at-least-once", "exactly-once")
     ],
     "delivery": [
         Choice(

@@ -31,9 +31,10 @@ By hand, before.
 What stood here.
 <!-- /measured -->
 
-By hand: 99 of 100 within <!-- median: urgent / urgent / p99 alone / 3 -->1<!-- /median --> ms.
+Within <!-- median: urgent / urgent / at-least-once: alone, p99 / 3 -->1<!-- /median --> ms.
 """
 README = "# It\n"
+MODES = ("at-least-once", "exactly-once")
 
 
 def a_repository(root: Path, page: str = PAGE, p99: Sequence[float] = ()) -> Path:
@@ -49,9 +50,8 @@ def a_repository(root: Path, page: str = PAGE, p99: Sequence[float] = ()) -> Pat
 def measure(
     root: Path, p99: Sequence[float], picture: Picture = CURVES, arguments: Sequence[str] = ("urgent",)
 ) -> None:
-    findings = Findings(
-        title="Urgent", figures=[Figure(name="p99 alone", values=p99, unit="ms")], pictures=[picture]
-    )
+    figures = [Figure(name=f"{mode}: alone, p99", values=p99, unit="ms") for mode in MODES]
+    findings = Findings(title="Urgent", figures=figures, pictures=[picture])
     found = measured.measured({"urgent": findings}, MACHINE, arguments, interrupted=False)
     measured.write(root / "docs" / "measured" / "urgent.json", found)
 
@@ -73,12 +73,13 @@ def test_tables_sentences_and_pictures_are_made_of_what_was_measured(tmp_path: P
     changed = document.make(root=a_repository(tmp_path, p99=[400, 419.4, 500]))
     assert changed == [
         "docs/performance.md",
-        "docs/pictures/urgent.svg",
+        "docs/pictures/urgent-at-least-once.svg",
+        "docs/pictures/urgent-exactly-once.svg",
         "docs/pictures/growth-partitions.svg",
     ]
     page = page_of(tmp_path)
-    assert "| p99 alone, ms | 400 | **419.4** | 500 | 3 |  |" in page
-    assert "99 of 100 within <!-- median: urgent / urgent / p99 alone / 3 -->419<!-- /median --> ms." in page
+    assert "| at-least-once: alone, p99, ms | 400 | **419.4** | 500 | 3 |  |" in page
+    assert "<!-- median: urgent / urgent / at-least-once: alone, p99 / 3 -->419<!-- /median --> ms." in page
     assert "![Over partitions](pictures/growth-partitions.svg)" in page
     assert "What stood here." not in page
     assert "By hand, before." in page
@@ -93,7 +94,7 @@ def test_made_again_nothing_changes(tmp_path: Path) -> None:
 
 def test_a_check_names_what_would_change_and_changes_nothing(tmp_path: Path) -> None:
     before = files_of(a_repository(tmp_path, p99=[400]))
-    assert len(document.make(check=True, root=tmp_path)) == 3
+    assert len(document.make(check=True, root=tmp_path)) == 4
     assert files_of(tmp_path) == before
 
 
@@ -107,8 +108,8 @@ def test_a_picture_is_drawn_anew_where_a_value_has_changed(tmp_path: Path) -> No
     ("page", "says"),
     [
         (PAGE.replace("measured: urgent", "measured: nothing"), "There is no benchmark 'nothing'"),
-        (PAGE.replace("p99 alone", "p42"), "no figure 'p42' of 'urgent'"),
-        (PAGE.replace("urgent / p99", "other / p99"), "no figure 'p99 alone' of 'other'"),
+        (PAGE.replace("at-least-once: alone, p99", "p42"), "no figure 'p42' of 'urgent'"),
+        (PAGE.replace("urgent / at", "other / at"), "no figure 'at-least-once: alone, p99' of 'other'"),
         (PAGE.replace(" / 3", ""), "is not of the form"),
         (PAGE.replace("<!-- /measured -->", ""), "not every <!-- measured:"),
     ],
@@ -129,7 +130,7 @@ def test_a_picture_whose_figures_are_gone_is_a_fault(tmp_path: Path) -> None:
     findings = Findings(title="Urgent", figures=[Figure(name="of another name", values=[1])])
     found = measured.measured({"urgent": findings}, MACHINE, ["urgent"], interrupted=False)
     measured.write(tmp_path / "docs" / "measured" / "urgent.json", found)
-    with pytest.raises(OperatorFault, match="the picture 'urgent' is drawn"):
+    with pytest.raises(OperatorFault, match="the picture 'urgent-at-least-once' is drawn"):
         document.make(root=tmp_path)
 
 
