@@ -2,7 +2,7 @@
 
 Repeats are common and normalising is the dearest step of the hot path, so results are kept, in two memos of
 bounded size. One keeps those of the last thousands of texts by the raw texts themselves, which costs least to
-look up. Behind it another has ten times as many, by digests of the raw texts. Neither holds what the model
+look up. Behind it another has several times as many, by digests of the raw texts. Neither holds what the model
 sees: who needs that asks for it (`utf8_of`), and of a ticket that was just prepared it is still there.
 """
 
@@ -18,10 +18,10 @@ from stream_classifier.core.text import model_text, normalise, text_digest
 from stream_classifier.core.ticket import Ticket
 from stream_classifier.core.triage import Triage
 
-RECENT_ENTRIES = 8_192  # by raw texts: the more there are, the less of them a processor's cache holds
+RECENT_ENTRIES = 6_144  # by raw texts: the more there are, the less of them a processor's cache holds
 RECENT_BYTES = 16 * 1024 * 1024  # a quarter of what may be in flight: repeats come close together
-KEPT_ENTRIES = 65_536  # by digests
-KEPT_BYTES = 32 * 1024 * 1024
+KEPT_ENTRIES = 40_960  # by digests
+KEPT_BYTES = 20 * 1024 * 1024
 RAW_BYTES = 300  # of a raw text's entry: its tuple and subject, beside the body
 ENTRY_BYTES = 500  # keys, digests and objects; what fallbacks and a long keyword add is little beside it
 
