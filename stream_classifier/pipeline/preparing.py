@@ -2,8 +2,8 @@
 
 Repeats are common and normalising is the dearest step of the hot path, so results are kept, in two memos of
 bounded size. One keeps those of the last thousands of texts by the raw texts themselves, which costs least to
-look up. Behind it another has several times as many, by digests of the raw texts. Neither holds what the model
-sees: who needs that asks for it (`utf8_of`), and of a ticket that was just prepared it is still there.
+look up. Behind it another has several times as many, by digests of the raw texts. Neither holds what the
+model sees: who needs that asks for it (`utf8_of`), and of a ticket that was just prepared it is still there.
 """
 
 import hashlib
